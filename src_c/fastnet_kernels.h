@@ -1,0 +1,60 @@
+/* The kernels' door: a table of functions per precision, filled for the best
+ * instruction level that the processor has (dispatch.c).  No Python here. */
+#ifndef FASTNET_KERNELS_H
+#define FASTNET_KERNELS_H
+
+#include <stddef.h>
+
+/* Every activation, in the order of its code: X(name) needs fastnet_name and
+ * fastnet_name_prime in activations.inc.  Append only: codes are positions. */
+#define FASTNET_ACTIVATIONS(X) \
+    X(sigmoid)                 \
+    X(tanh)                    \
+    X(relu)                    \
+    X(identity)
+
+/* Every cost, likewise: X(name) needs fastnet_name in costs.inc. */
+#define FASTNET_COSTS(X) X(quadratic)
+
+#define FASTNET_CODE(name) FASTNET_##name,
+enum { FASTNET_ACTIVATIONS(FASTNET_CODE) FASTNET_N_ACTIVATIONS };
+enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
+#undef FASTNET_CODE
+
+#define FASTNET_TABLE(REAL, PRECISION)                                                          \
+    typedef struct {                                                                            \
+        void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
+        void (*prime)(size_t n, const REAL *z, const REAL *a, REAL *delta); /* delta *= f'(z) */ \
+    } fastnet_activation_##PRECISION;                                                           \
+    typedef struct {                                                                            \
+        fastnet_activation_##PRECISION activation[FASTNET_N_ACTIVATIONS];                       \
+        double (*cost[FASTNET_N_COSTS])(size_t n, const REAL *a, const REAL *y, REAL *nabla);   \
+        void (*exp)(size_t n, const REAL *x, REAL *y);                                          \
+        void (*axpy)(size_t n, REAL alpha, const REAL *x, REAL *y);                             \
+        int (*all_finite)(size_t n, const REAL *x);                                             \
+    } fastnet_kernels_##PRECISION;
+
+FASTNET_TABLE(float, f32)
+FASTNET_TABLE(double, f64)
+
+/* The tables in use.  Never NULL: the baseline until a level is selected. */
+extern const fastnet_kernels_f32 *fastnet_f32;
+extern const fastnet_kernels_f64 *fastnet_f64;
+
+/* Levels of this build that this processor can run, weakest first. */
+int fastnet_n_levels(void);
+const char *fastnet_level_name(int level);
+
+/* Which level is in use, and another put in its place; 0, or -1 if there is no such level. */
+int fastnet_level(void);
+int fastnet_select_level(int level);
+
+/* What built these kernels: the compiler and its flags. */
+const char *fastnet_compiler(void);
+const char *fastnet_compile_flags(void);
+
+/* Names by code; NULL past the end. */
+const char *fastnet_activation_name(int code);
+const char *fastnet_cost_name(int code);
+
+#endif

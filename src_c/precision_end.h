@@ -1,0 +1,22 @@
+/* Forgets what precision_f32.h or precision_f64.h said. */
+#undef REAL
+#undef INT_BITS
+#undef SUFFIX
+#undef C
+#undef FABS
+#undef COPYSIGN
+#undef MANTISSA_BITS
+#undef ONE_BITS
+#undef ROUND_MAGIC
+#undef LOG2_E
+#undef LN2_HI
+#undef LN2_LO
+#undef EXP_ZERO
+#undef EXP_SUBNORMAL
+#undef EXP_INF
+#undef EXP_TOP
+#undef RESCALE
+#undef RESCALE_DOWN
+#undef RESCALE_UP
+#undef TANH_ONE
+#undef COMPENSATED
