@@ -1,0 +1,264 @@
+"""The whole method in pure Python: one function an equation, lists and `math` only.
+
+This file is the specification: compiled kernels are tested against it, and it is
+tested against finite differences.  It is written to be read beside docs/theory.md;
+speed is left to the rest of the package, of which it imports nothing.
+
+Shapes: p units before, n units here, n_next after, m samples in a batch.
+
+    w[l]  n rows of p numbers: row j holds the weights into neuron j
+    b[l]  n numbers
+    z[l]  n numbers: the weighted input of the layer that w[l] leads into
+    a[l]  p numbers: what w[l] multiplies; a[0] is the input x, a[-1] the output
+
+`activations` names one activation per layer after the input; None: all sigmoid.
+"""
+
+import math
+from typing import NamedTuple
+
+
+def total(terms):
+    """Σ terms, rounded once; where fsum refuses (overflow, ∞ − ∞) as floats add up."""
+    terms = list(terms)
+    try:
+        return math.fsum(terms)
+    except (OverflowError, ValueError):
+        return sum(terms)
+
+
+def mean(items):
+    """Mean, entry by entry, of numbers or of equally nested lists of them."""
+    if isinstance(items[0], list):
+        return [mean(entries) for entries in zip(*items, strict=True)]
+    return total(items) / len(items)
+
+
+# Activations: name -> (f, f'), functions of one weighted input z.
+
+
+def sigmoid(z):
+    """σ(z) = 1 / (1 + e^{−z}).  exp sees arguments ≤ 0 only: accurate in both tails."""
+    e = math.exp(-abs(z))
+    return (1.0 if z >= 0 else e) / (1.0 + e)
+
+
+def sigmoid_prime(z):
+    """σ'(z) = σ(z) (1 − σ(z)), with 1 − σ(z) = σ(−z): no cancellation for large z."""
+    return sigmoid(z) * sigmoid(-z)
+
+
+ACTIVATIONS = {
+    "sigmoid": (sigmoid, sigmoid_prime),
+    "tanh": (math.tanh, lambda z: 4.0 * sigmoid_prime(2.0 * z)),  # = 1 − tanh²(z)
+    "relu": (lambda z: 0.0 if z <= 0 else z, lambda z: 1.0 if z > 0 else 0.0),
+    "identity": (lambda z: z, lambda z: 1.0),
+}
+
+
+# Costs of one sample: name -> (C_x, ∇_a C_x), functions of the output a and the target y.
+
+
+def quadratic(a, y):
+    """C_x = ½ ‖a − y‖² = ½ Σ_j (a_j − y_j)², j over the n output neurons."""
+    return 0.5 * total((a_j - y_j) * (a_j - y_j) for a_j, y_j in zip(a, y, strict=True))
+
+
+def quadratic_nabla(a, y):
+    """(∇_a C_x)_j = ∂C_x/∂a_j = a_j − y_j; shape (n,)."""
+    return [a_j - y_j for a_j, y_j in zip(a, y, strict=True)]
+
+
+COSTS = {
+    "quadratic": (quadratic, quadratic_nabla),
+}
+
+
+# Forward.
+
+
+def weighted_input(w_l, b_l, a):
+    """z_j = Σ_k w_jk a_k + b_j; w_l (n, p), b_l (n,), a (p,) -> z (n,)."""
+    return [
+        total([w_jk * a_k for w_jk, a_k in zip(w_j, a, strict=True)] + [b_j])
+        for w_j, b_j in zip(w_l, b_l, strict=True)
+    ]
+
+
+def activate(z, activation):
+    """a_j = σ(z_j); shape (n,)."""
+    f, _ = ACTIVATIONS[activation]
+    return [f(z_j) for z_j in z]
+
+
+def feedforward(w, b, x, activations=None):
+    """z^l = w^l a^{l−1} + b^l and a^l = σ(z^l), layer after layer -> (z, a), a[0] is x."""
+    z, a = [], [x]
+    for w_l, b_l, activation in zip(w, b, names(activations, w), strict=True):
+        z.append(weighted_input(w_l, b_l, a[-1]))
+        a.append(activate(z[-1], activation))
+    return z, a
+
+
+def names(activations, w):
+    """One activation name per layer after the input."""
+    return ["sigmoid"] * len(w) if activations is None else list(activations)
+
+
+def cost(w, b, X, Y, activations=None, cost="quadratic"):
+    """C = (1/m) Σ_x C_x, over the m samples (rows) of X and Y."""
+    value, _ = COSTS[cost]
+    outputs = [feedforward(w, b, x, activations)[1][-1] for x in X]
+    return mean([value(a, y) for a, y in zip(outputs, Y, strict=True)])
+
+
+mean_cost = cost  # its name where an argument `cost` hides it
+
+
+# Backward.  δ^l = ∂C_x/∂z^l is the answer of the cost of one sample to a change of z^l.
+
+
+def bp1(nabla_a, z, activation):
+    """BP1: δ_j^L = ∂C_x/∂a_j^L σ'(z_j^L); shape (n,)."""
+    _, f_prime = ACTIVATIONS[activation]
+    return [g_j * f_prime(z_j) for g_j, z_j in zip(nabla_a, z, strict=True)]
+
+
+def bp2(w_next, delta_next, z, activation):
+    """BP2: δ_j^l = (Σ_i w_ij^{l+1} δ_i^{l+1}) σ'(z_j^l).
+
+    w_next (n_next, n), delta_next (n_next,), z (n,) -> δ^l (n,).
+    """
+    _, f_prime = ACTIVATIONS[activation]
+    columns = zip(*w_next, strict=True)  # column j: the weights out of neuron j
+    return [
+        total(w_ij * d_i for w_ij, d_i in zip(w_j, delta_next, strict=True)) * f_prime(z_j)
+        for w_j, z_j in zip(columns, z, strict=True)
+    ]
+
+
+def bp3(delta):
+    """BP3: ∂C_x/∂b_j^l = δ_j^l; shape (n,)."""
+    return list(delta)
+
+
+def bp4(delta, a_prev):
+    """BP4: ∂C_x/∂w_jk^l = δ_j^l a_k^{l−1}; delta (n,), a_prev (p,) -> (n, p)."""
+    return [[d_j * a_k for a_k in a_prev] for d_j in delta]
+
+
+class Backprop(NamedTuple):
+    """One sample: C_x, δ (like b), ∂C_x/∂w (like w), ∂C_x/∂b (like b)."""
+
+    cost: float
+    delta: list
+    nabla_w: list
+    nabla_b: list
+
+
+class Gradient(NamedTuple):
+    """A batch: C, ∂C/∂w (like w), ∂C/∂b (like b), each the mean over its samples."""
+
+    cost: float
+    nabla_w: list
+    nabla_b: list
+
+
+def backprop(w, b, x, y, activations=None, cost="quadratic"):
+    """One sample forward, then BP1 at the output, BP2 back to the first layer, BP3, BP4."""
+    activations = names(activations, w)
+    value, nabla = COSTS[cost]
+    z, a = feedforward(w, b, x, activations)
+
+    delta = [bp1(nabla(a[-1], y), z[-1], activations[-1])]
+    for l in reversed(range(len(w) - 1)):
+        delta.insert(0, bp2(w[l + 1], delta[0], z[l], activations[l]))
+
+    nabla_w = [bp4(delta_l, a_prev) for delta_l, a_prev in zip(delta, a[:-1], strict=True)]
+    nabla_b = [bp3(delta_l) for delta_l in delta]
+    return Backprop(value(a[-1], y), delta, nabla_w, nabla_b)
+
+
+def gradient(w, b, X, Y, activations=None, cost="quadratic"):
+    """∂C/∂w = (1/m) Σ_x ∂C_x/∂w, and so for b, over the m samples (rows) of X and Y."""
+    samples = [backprop(w, b, x, y, activations, cost) for x, y in zip(X, Y, strict=True)]
+    return Gradient(
+        mean([s.cost for s in samples]),
+        mean([s.nabla_w for s in samples]),
+        mean([s.nabla_b for s in samples]),
+    )
+
+
+# Descent.
+
+
+def sgd_step(w, b, X, Y, eta, activations=None, cost="quadratic"):
+    """w ← w − η ∂C/∂w, b ← b − η ∂C/∂b.  Pure: returns new (w, b), changes nothing."""
+
+    def down(v, nabla_v):
+        return [v_k - eta * g_k for v_k, g_k in zip(v, nabla_v, strict=True)]
+
+    _, nabla_w, nabla_b = gradient(w, b, X, Y, activations, cost)
+    new_w = [[down(w_j, g_j) for w_j, g_j in zip(w_l, g_l)] for w_l, g_l in zip(w, nabla_w)]
+    new_b = [down(b_l, g_l) for b_l, g_l in zip(b, nabla_b)]
+    return new_w, new_b
+
+
+def sgd_epoch(w, b, X, Y, eta, batch_size, order=None, activations=None, cost="quadratic"):
+    """One step a batch: batch_size samples in turn, what remains in a shorter last batch.
+
+    `order` is the order of the rows; None: as they stand.  Pure: returns new (w, b).
+    """
+    order = list(range(len(X)) if order is None else order)
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        X_batch, Y_batch = [X[i] for i in batch], [Y[i] for i in batch]
+        w, b = sgd_step(w, b, X_batch, Y_batch, eta, activations, cost)
+    return w, b
+
+
+# Experiments: what the equations are tested against.
+
+
+def delta_experiment(w, b, x, y, layer, neuron, dz, activations=None, cost="quadratic"):
+    """ΔC_x after z_j^l → z_j^l + Δz, the rest run forward; δ is defined by ΔC ≈ δ_j^l Δz.
+
+    `layer` is an index into w, `neuron` the index j into z[layer].
+    """
+    layer = range(len(w))[layer]  # -1 is the last
+    activations = names(activations, w)
+    value, _ = COSTS[cost]
+    z, a = feedforward(w, b, x, activations)
+
+    z_new = list(z[layer])
+    z_new[neuron] += dz
+    a_new = activate(z_new, activations[layer])
+    rest = slice(layer + 1, None)
+    _, a_rest = feedforward(w[rest], b[rest], a_new, activations[rest])
+    return value(a_rest[-1], y) - value(a[-1], y)
+
+
+def numerical_gradient(w, b, X, Y, activations=None, cost="quadratic", h=2.0**-9):
+    """∂C/∂v ≈ [45 D(h) − 9 D(2h) + D(3h)] / 60h, D(h) = C(v+h) − C(v−h), v each weight and bias.
+
+    Error of an entry: h⁶/140 |∂⁷C/∂v⁷| from the stencil and about 2 ε |C| / h from
+    rounding, 4e-19 |∂⁷C| + 2e-13 |C| with the default h.  No kink of an activation
+    may lie within 3h.  Returns (nabla_w, nabla_b); w and b stay as they are.
+    """
+    w = [[list(w_j) for w_j in w_l] for w_l in w]
+    b = [list(b_l) for b_l in b]
+
+    def derivative(v, k):
+        kept = v[k]
+
+        def C(step):
+            v[k] = kept + step
+            return mean_cost(w, b, X, Y, activations, cost)
+
+        D1, D2, D3 = (C(i * h) - C(-i * h) for i in (1, 2, 3))
+        v[k] = kept
+        return (45.0 * D1 - 9.0 * D2 + D3) / (60.0 * h)
+
+    nabla_w = [[[derivative(w_j, k) for k in range(len(w_j))] for w_j in w_l] for w_l in w]
+    nabla_b = [[derivative(b_l, j) for j in range(len(b_l))] for b_l in b]
+    return nabla_w, nabla_b
