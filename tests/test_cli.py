@@ -1,0 +1,398 @@
+"""The command line: exit codes, what goes to stdout and what to stderr, and a clear word for every mistake."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import fastnet as fn
+from fastnet import _cli_check, datasets, reference
+from fastnet.cli import main
+
+QUICK = ["--epochs", "2", "--seed", "1", "--no-compare-reference"]
+IRIS_LIKE = "length,width,kind\n" + "".join(
+    f"{x:.3f},{y:.3f},{'setosa' if x < y else 'virginica'}\n" for x, y in np.random.default_rng(0).random((60, 2)))
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command that is to succeed; return its stdout."""
+    def run(*argv, code=0):
+        result = main([str(arg) for arg in argv])
+        out, err = capsys.readouterr()
+        assert result == code, err
+        return out
+    return run
+
+
+@pytest.fixture
+def fails(capsys):
+    """Run a command that is to fail; return its stderr."""
+    def fails(*argv, code=2):
+        result = main([str(arg) for arg in argv])
+        out, err = capsys.readouterr()
+        assert result == code, err
+        assert out == "" and "fastnet: error: " in err and "Traceback" not in err
+        return err
+    return fails
+
+
+@pytest.fixture
+def iris(tmp_path):
+    path = tmp_path / "iris.csv"
+    path.write_text(IRIS_LIKE)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path):
+    net = fn.Network([2, 3, 2], seed=0)
+    net.save(tmp_path / "net.safetensors")
+    return tmp_path / "net.safetensors", net
+
+
+def report(out):
+    """The one JSON object of a stdout; NaN and Infinity are not JSON."""
+    return json.loads(out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+
+
+# --- help and usage
+
+
+@pytest.mark.parametrize("argv", [[], ["train"], ["predict"], ["info"], ["check"], ["config"]], ids=" ".join)
+def test_help_is_printed_and_is_no_error(run, argv):
+    assert "usage: fastnet" in run(*argv, "--help")
+
+
+@pytest.mark.parametrize("argv, message", [
+    ([], "required: COMMAND"),
+    (["trian"], "invalid choice: 'trian'"),
+    (["train"], "required: SOURCE"),
+    (["train", "digits", "--epochs", "0"], "--epochs: expected a whole number from 1; got '0'"),
+    (["train", "digits", "--epochs", "many"], "--epochs: expected a whole number from 1; got 'many'"),
+    (["train", "digits", "--batch-size", "-1"], "--batch-size: expected"),
+    (["train", "digits", "--learning-rate", "nan"], "--learning-rate: expected a number above 0"),
+    (["train", "digits", "--scale-by", "0"], "--scale-by: expected a number above 0"),
+    (["train", "digits", "--seed", "-1"], "--seed: expected a whole number from 0"),
+    (["train", "digits", "--test-fraction", "1"], "--test-fraction: expected"),
+    (["train", "digits", "--dtype", "float16"], "--dtype: invalid choice"),
+    (["train", "digits", "--sizes", "64", "10", "--hidden", "3"], "not allowed with"),
+])
+def test_wrong_arguments_are_named_with_exit_code_2(fails, argv, message):
+    assert message in fails(*argv)
+
+
+# --- train
+
+
+def test_train_reports_accuracy_and_speed_and_shows_progress_on_stderr(capsys):
+    assert main(["train", "digits", *QUICK]) == 0
+    out, err = capsys.readouterr()
+    assert "64-30-10, sigmoid, quadratic cost, float64, 2,260 parameters" in out
+    assert "1,437 rows to train on, 360 held out" in out
+    assert "held-out accuracy" in out and "samples/s" in out
+    assert "epoch 2/2  cost" in err and "\r" not in err
+
+
+def test_train_learns_the_digits(run):
+    found = report(run("train", "digits", "--epochs", 10, "--seed", 0, "--no-compare-reference", "--json"))
+    assert found["accuracy"] > 0.9
+    assert found["training_cost"][-1] < found["training_cost"][0]
+    assert len(found["training_cost"]) == found["epochs"] == 10
+
+
+def test_train_with_a_seed_gives_the_same_net_and_writes_json_alone_to_stdout(run, tmp_path):
+    reports = [report(run("train", "digits", *QUICK, "--json", "--quiet", "--out", tmp_path / name)) for name in "ab"]
+    assert reports[0]["training_cost"] == reports[1]["training_cost"]
+    assert_array_equal(fn.load(tmp_path / "a").parameters, fn.load(tmp_path / "b").parameters)
+
+
+def test_train_is_silent_on_stderr_when_quiet(capsys):
+    assert main(["train", "digits", *QUICK, "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_train_rewrites_one_line_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert main(["train", "digits", *QUICK]) == 0
+    assert terminal.getvalue().count("\r") == 2 and terminal.getvalue().count("\n") == 1
+
+
+def test_train_times_the_reference_on_a_part_of_the_rows_and_says_so(run):
+    out = run("train", "digits", "--epochs", 1, "--quiet")
+    assert "pure Python" in out and "timed on" in out and "times as fast" in out
+    found = report(run("train", "digits", "--epochs", 1, "--quiet", "--json"))["reference"]
+    assert 1 <= found["rows"] <= 1437 and found["seconds_per_epoch"] > 0 and found["times_faster"] > 0
+
+
+def test_train_names_the_classes_of_labels_that_are_words(run, iris):
+    assert "0=setosa 1=virginica" in run("train", iris, *QUICK)
+    found = report(run("train", iris, *QUICK, "--json"))
+    assert found["classes"] == ["setosa", "virginica"]
+    assert found["sizes"] == [2, 30, 2]
+    assert (found["train_rows"], found["held_out_rows"]) == (48, 12)
+    assert 0 <= found["accuracy"] <= 1
+
+
+def test_train_takes_sizes_activations_and_precision(run, iris, tmp_path):
+    run("train", iris, *QUICK, "--sizes", 2, 5, 4, 2, "--activation", "tanh", "--output", "sigmoid",
+        "--dtype", "float32", "--label-column", "kind", "--out", tmp_path / "net.safetensors")
+    net = fn.load(tmp_path / "net.safetensors")
+    assert net.sizes == (2, 5, 4, 2) and net.activations == ("tanh", "tanh", "sigmoid") and net.dtype == np.float32
+
+
+def test_train_with_no_hidden_layer_and_with_one_output_for_two_classes(run, iris):
+    assert report(run("train", iris, *QUICK, "--json", "--hidden"))["sizes"] == [2, 2]
+    assert report(run("train", iris, *QUICK, "--json", "--sizes", 2, 3, 1))["accuracy"] is not None
+
+
+def test_train_maps_whole_number_labels_to_sorted_classes(run, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "a.npz", x=rng.random((40, 3)), y=rng.choice([-5, 7, 100], 40))
+    found = report(run("train", tmp_path / "a.npz", *QUICK, "--json"))
+    assert found["classes"] == [-5, 7, 100] and found["sizes"][-1] == 3
+
+
+def test_train_reports_the_held_out_cost_where_targets_are_numbers(run, tmp_path):
+    x = np.linspace(-1, 1, 50)
+    np.savetxt(tmp_path / "curve.csv", np.column_stack([x, x**2]), delimiter=",")
+    out = run("train", tmp_path / "curve.csv", *QUICK, "--activation", "tanh")
+    assert "held-out cost" in out and "accuracy" not in out
+    found = report(run("train", tmp_path / "curve.csv", *QUICK, "--json", "--activation", "tanh"))
+    assert found["accuracy"] is None and found["classes"] is None
+    assert found["sizes"] == [1, 30, 1] and found["activations"] == ["tanh", "identity"]
+
+    np.savez(tmp_path / "counts.npz", x=x[:, None], y=np.arange(50))
+    assert report(run("train", tmp_path / "counts.npz", *QUICK, "--json", "--numbers"))["sizes"] == [1, 30, 1]
+
+
+def test_train_takes_one_hot_targets_for_classes(run, tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.eye(20), y=np.eye(2)[np.arange(20) % 2])
+    assert report(run("train", tmp_path / "a.npz", *QUICK, "--json"))["classes"] == [0, 1]
+
+
+def test_train_divides_8_bit_images_by_255_and_anything_by_what_it_is_told(run, tmp_path):
+    pixels, labels = np.random.default_rng(0).integers(0, 256, (20, 4), dtype=np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "bytes.npz", x=pixels, y=labels)
+    np.savez(tmp_path / "scaled.npz", x=pixels / 255, y=labels)
+    np.savez(tmp_path / "floats.npz", x=pixels.astype(float), y=labels)
+    costs = [report(run("train", tmp_path / name, *QUICK, "--json", *options))["training_cost"]
+             for name, options in [("bytes.npz", []), ("scaled.npz", []), ("floats.npz", ["--scale-by", "255"])]]
+    assert costs[0] == costs[1] == costs[2]
+
+
+def test_train_holds_out_the_fraction_asked_for(run, iris):
+    for fraction, rows in (("0.5", 30), ("0", 0)):
+        found = report(run("train", iris, *QUICK, "--json", "--test-fraction", fraction))
+        assert found["held_out_rows"] == rows and found["train_rows"] == 60 - rows
+        assert (found["accuracy"] is None) == (rows == 0)
+
+
+@pytest.mark.parametrize("content, options, message", [
+    (None, [], "No such file or directory"),
+    ("", [], "the file is empty"),
+    ("1,2,0\n1,x,1\n", [], "row 2, column 2: expected a number, found 'x'"),
+    ("1,2,0\n1,2,0\n", [], "all labels are 0"),
+    ("1,0\n2,1\n", ["--sizes", "3", "2"], "--sizes must begin with 1"),
+    ("1,0\n2,1\n", ["--sizes", "1", "3"], "--sizes must end with 2, the classes"),
+    ("1,0.5\n2,1\n", ["--sizes", "1", "3"], "--sizes must end with 1, the targets"),
+    ("1,0\n2,1\n", ["--label-column", "kind"], "no column is named 'kind'"),
+    ("1,0\n2,1\n", ["--label-column", "none"], "nothing to learn"),
+    ("1,a\n2,b\n", ["--numbers"], "the labels are words such as"),
+    ("1,0\n", [], "1 rows are too few"),
+    ("1,0\nnan,1\n", ["--test-fraction", "0"], "finite"),
+    ("".join(f"1,{i}\n" for i in range(300)), [], "300 different labels in 300 rows"),
+    ("1,0\n2,1\n", ["--activation", "sigmoit"], "sigmoit"),
+    ("1,0\n2,1\n", ["--cost", "cubic"], "cubic"),
+    ("1,0\n2,1\n", ["--init", "lucky"], "lucky"),
+    ("1,0\n2,1\n", ["--out", "no/such/directory/net.safetensors"], "no such directory"),
+], ids=repr)
+def test_train_says_what_is_wrong_with_its_input(fails, tmp_path, content, options, message):
+    if content is not None:
+        (tmp_path / "data.csv").write_text(content)
+    assert message in fails("train", tmp_path / "data.csv", "--quiet", *options)
+
+
+def test_train_refuses_a_test_fraction_where_the_source_has_a_test_part(fails):
+    assert "has a test part of its own" in fails("train", "digits", "--test-fraction", "0.1")
+
+
+def test_train_that_diverges_fails_and_saves_nothing(fails, tmp_path):
+    out = tmp_path / "net.safetensors"
+    err = fails("train", "digits", "--activation", "identity", "--learning-rate", "1e300", "--out", out, code=1)
+    assert "no longer finite" in err and "--learning-rate below 1e+300" in err
+    assert not out.exists()
+
+
+def test_ctrl_c_saves_the_net_so_far_and_exits_with_130(monkeypatch, capsys, tmp_path):
+    def interrupted_fit(self, *args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fn.Network, "fit", interrupted_fit)
+    assert main(["train", "digits", "--out", str(tmp_path / "net.safetensors")]) == 130
+    assert "saved" in capsys.readouterr().err
+    assert fn.load(tmp_path / "net.safetensors").sizes == (64, 30, 10)
+
+
+# --- predict
+
+
+def test_predict_prints_outputs_that_read_back_as_the_same_numbers(run, model, tmp_path):
+    path, net = model
+    X = np.random.default_rng(0).random((5, 2))
+    np.savetxt(tmp_path / "x.csv", X, delimiter=",")
+    np.savez(tmp_path / "x.npz", X=X)
+    expected = net.predict(X)
+    for name in ("x.csv", "x.npz"):
+        printed = np.loadtxt(io.StringIO(run("predict", path, tmp_path / name)), delimiter=",")
+        assert_array_equal(printed, expected)
+    assert report(run("predict", path, tmp_path / "x.csv", "--json"))["outputs"] == expected.tolist()
+
+
+def test_predict_prints_labels_from_standard_input(run, model, monkeypatch):
+    path, net = model
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a,b\n0.5,1\n-2,3\n"))
+    labels = net.classify([[0.5, 1], [-2, 3]]).tolist()
+    assert run("predict", path, "-", "--classes") == "".join(f"{label}\n" for label in labels)
+    monkeypatch.setattr(sys, "stdin", io.StringIO("0.5,1\n-2,3\n"))
+    assert report(run("predict", path, "-", "--classes", "--json"))["labels"] == labels
+
+
+def test_predict_leaves_the_label_column_out_and_writes_to_a_file(run, model, iris, tmp_path):
+    path, net = model
+    out = tmp_path / "out.csv"
+    assert run("predict", path, iris, "--label-column", "kind", "--out", out) == ""
+    X, _ = datasets.read_csv(iris)
+    assert_array_equal(np.loadtxt(out, delimiter=","), net.predict(X))
+
+
+@pytest.mark.parametrize("content, options, message", [
+    ("1,2,3\n", [], "x.csv: 3 numbers in a row, but"),
+    ("1,b\n", [], "row 1, column 2"),
+    (None, [], "x.csv: No such file"),
+])
+def test_predict_says_what_is_wrong_with_its_input(fails, model, tmp_path, content, options, message):
+    if content is not None:
+        (tmp_path / "x.csv").write_text(content)
+    assert message in fails("predict", model[0], tmp_path / "x.csv", *options)
+
+
+def test_predict_says_which_arrays_an_npz_file_should_have(fails, model, tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.eye(2), b=np.eye(2))
+    assert "found arrays a, b; expected x, data or x_test" in fails("predict", model[0], tmp_path / "x.npz")
+
+
+def test_predict_that_cannot_write_fails_with_exit_code_1(fails, model, iris, tmp_path):
+    fails("predict", model[0], iris, "--label-column", "kind", "--out", tmp_path / "no" / "out.csv", code=1)
+
+
+# --- info, check, config
+
+
+def test_info_describes_the_net(run, model):
+    out = run("info", model[0])
+    assert "2-3-2" in out and "sigmoid, sigmoid" in out and "17" in out and "ok" in out
+    found = report(run("info", model[0], "--json"))
+    assert found["sizes"] == [2, 3, 2] and found["n_parameters"] == 17 and found["checksum_ok"] is True
+
+
+def test_info_of_a_damaged_file_fails_with_exit_code_1(run, model):
+    path, _ = model
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    assert "damaged" in run("info", path, code=1)
+    assert report(run("info", path, "--json", code=1))["checksum_ok"] is False
+
+
+@pytest.mark.parametrize("command", ["info", "predict"])
+def test_a_model_that_is_no_net_or_is_not_there_is_bad_input(fails, tmp_path, iris, command):
+    rest = [iris] if command == "predict" else []
+    assert "iris.csv" in fails(command, iris, *rest)
+    assert "No such file" in fails(command, tmp_path / "none", *rest)
+
+
+def test_check_passes_and_covers_both_precisions_and_every_activation(run):
+    found = report(run("check", "--json"))
+    assert found["ok"] and all(check["ok"] for check in found["checks"])
+    assert {check["dtype"] for check in found["checks"]} == {"float64", "float32"}
+    used = {check[key] for check in found["checks"] for key in ("activation", "output")}
+    assert used >= set(reference.ACTIVATIONS) - {"softmax"}
+    assert f"all {len(found['checks'])} checks passed" in run("check")
+
+
+def test_check_fails_when_a_gradient_is_wrong(run, monkeypatch):
+    gradient = reference.gradient
+
+    def wrong_gradient(*args, **kwargs):
+        right = gradient(*args, **kwargs)
+        right.nabla_b[-1][0] *= 1.001
+        return right
+
+    monkeypatch.setattr(reference, "gradient", wrong_gradient)
+    assert "FAIL" in run("check", code=1)
+    assert report(run("check", "--json", code=1))["ok"] is False
+
+
+def test_check_fails_when_an_epoch_is_wrong(run, monkeypatch):
+    sgd_epoch = reference.sgd_epoch
+
+    def wrong_epoch(w, b, X, Y, eta, *args, **kwargs):
+        return sgd_epoch(w, b, X, Y, 1.001 * eta, *args, **kwargs)
+
+    monkeypatch.setattr(reference, "sgd_epoch", wrong_epoch)
+    found = report(run("check", "--json", code=1))
+    assert not any(check["ok"] for check in found["checks"] if check["dtype"] == "float64")
+
+
+def test_check_fails_when_there_is_no_number():
+    assert np.isnan(_cli_check._error(np.array([np.nan, 1.0]), np.array([1.0, 1.0]), "float64"))
+
+
+def test_config_prints_something(run):
+    assert run("config").strip()
+
+
+# --- as a process
+
+
+def fastnet(*argv, **options):
+    return subprocess.run([sys.executable, "-m", "fastnet", *map(str, argv)], capture_output=True, text=True,
+                          timeout=120, **options)
+
+
+def test_the_process_returns_the_exit_code_and_keeps_stdout_for_results(tmp_path):
+    done = fastnet("train", "digits", *QUICK, "--json", "--out", "net.safetensors", cwd=tmp_path)
+    assert done.returncode == 0 and report(done.stdout)["out"] == "net.safetensors"
+    assert "epoch 2/2" in done.stderr
+
+    X = datasets.digits().x_test[:2]
+    rows = "\n".join(",".join(map(repr, row)) for row in X.tolist())
+    done = fastnet("predict", "net.safetensors", "-", input=rows, cwd=tmp_path)
+    assert done.returncode == 0
+    assert_allclose(np.loadtxt(io.StringIO(done.stdout), delimiter=","), fn.load(tmp_path / "net.safetensors")(X))
+
+    done = fastnet("train", "nothing", cwd=tmp_path)
+    assert done.returncode == 2 and done.stderr.startswith("fastnet: error: no such file") and done.stdout == ""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes that break, as POSIX has them")
+def test_a_reader_that_leaves_early_is_met_without_a_traceback(tmp_path, model):
+    (tmp_path / "x.csv").write_text("0.5,1\n" * 50_000)
+    buffered = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}    # it hides the break
+    with subprocess.Popen([sys.executable, "-m", "fastnet", "predict", model[0], tmp_path / "x.csv"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=buffered) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1
