@@ -1,0 +1,214 @@
+"""Every check of an argument, and every message about one.
+
+Nothing else in fastnet looks at what a caller gave: past this module arrays are
+C-contiguous, aligned, native and of the net's dtype, counts are ints, names are known.
+Messages name the argument, what was expected and what came.
+"""
+
+import math
+import numbers
+import operator
+
+import numpy as np
+
+from fastnet._core import kernels
+
+DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+MAX_DIMENSION = 2**31 - 1      # BLAS counts with 32-bit ints
+
+
+# -- single values -----------------------------------------------------------
+
+def check_count(name, value, minimum=1, maximum=None):
+    """An int in [minimum, maximum]: no bool, no float, even a whole one."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(type(value), "__index__"):
+        raise TypeError(f"{name} must be an integer; got {describe(value)}")
+    value = operator.index(value)
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}; got {value}")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} must be at most {maximum}; got {value}")
+    return value
+
+
+def check_positive(name, value):
+    """A finite float above 0."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; got {describe(value)}")
+    number = float(value)
+    if not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{name} must be finite and greater than 0; got {value}")
+    return number
+
+
+def check_flag(name, value):
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False; got {describe(value)}")
+    return bool(value)
+
+
+def check_choice(name, value, choices):
+    """One of the names, or an error that offers the nearest of them."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a name, one of {', '.join(choices)}; got {describe(value)}")
+    if value not in choices:
+        import difflib
+        near = difflib.get_close_matches(value.lower(), choices, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{name} must be one of {', '.join(choices)}; got {value!r}{hint}")
+    return value
+
+
+def check_seed(seed):
+    """A numpy Generator: of its own from an int or None, the very one if one is given."""
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if seed is not None:
+        seed = check_count("seed", seed, minimum=0)
+    return np.random.default_rng(seed)
+
+
+def describe(value):
+    """A value in a message: its text and type, shortened."""
+    text = repr(value)
+    return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+
+
+# -- the shape of a net ------------------------------------------------------
+
+def check_sizes(sizes):
+    """Neurons a layer, as a tuple of at least two positive ints."""
+    if isinstance(sizes, (str, bytes)) or not hasattr(sizes, "__iter__"):
+        raise TypeError(f"sizes must be a sequence of integers, neurons a layer; got {describe(sizes)}")
+    sizes = tuple(check_count(f"sizes[{i}]", size, maximum=MAX_DIMENSION) for i, size in enumerate(sizes))
+    if len(sizes) < 2:
+        raise ValueError(f"sizes must name at least an input and an output layer; got {list(sizes)}")
+    return sizes
+
+
+def check_activations(activation, output, n_layers):
+    """One known name per layer after the input."""
+    if isinstance(activation, str):
+        names = [activation] * n_layers
+        check_choice("activation", activation, kernels.ACTIVATIONS)
+    elif hasattr(activation, "__iter__"):
+        names = list(activation)
+        if output is not None and len(names) == n_layers - 1:
+            names.append(output)
+        if len(names) != n_layers:
+            raise ValueError(f"activation must be one name or one per layer after the input "
+                             f"({n_layers}); got {len(names)}")
+    else:
+        raise TypeError(f"activation must be a name or a sequence of names; got {describe(activation)}")
+    if output is not None:
+        names[-1] = check_choice("output", output, kernels.ACTIVATIONS)
+    return tuple(check_choice(f"activation[{i}]", name, kernels.ACTIVATIONS) for i, name in enumerate(names))
+
+
+def check_dtype(dtype):
+    """float32 or float64, by name or as NumPy knows it."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if dtype is None or found not in DTYPES.values():
+        raise ValueError(f"dtype must be float32 or float64; got {describe(dtype)}")
+    return DTYPES[found.name]
+
+
+# -- arrays ------------------------------------------------------------------
+
+def as_numbers(name, array):
+    """Any array-like of real numbers as an ndarray, not yet converted."""
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    return array
+
+
+def as_dtype(array, dtype):
+    """C-contiguous, aligned, native and of the net's dtype; copied only when it is not."""
+    with np.errstate(over="ignore"):        # beyond float32: inf, found by check_finite
+        return np.require(array, dtype=dtype, requirements=["C_CONTIGUOUS", "ALIGNED"])
+
+
+def check_inputs(X, n_in, dtype):
+    """X as (m, n_in), and whether a single sample (n_in,) was given."""
+    X = as_numbers("X", X)
+    single = X.ndim == 1
+    if X.ndim not in (1, 2) or X.shape[-1] != n_in:
+        expected = f"X must have shape (m, {n_in}), one sample per row, or ({n_in},)"
+        hint = "; X[:, None] makes a column of it" if n_in == 1 and X.ndim == 1 else ""
+        raise ValueError(f"{expected}; got shape {X.shape}{hint}")
+    return as_dtype(X[None] if single else X, dtype), single
+
+
+def check_samples(X, Y, sizes, dtype):
+    """X as (m, n_in) and Y as (m, n_out), or (m,) intp where integer labels were given."""
+    X, single = check_inputs(X, sizes[0], dtype)
+    if not len(X):
+        raise ValueError("X must hold at least one sample; got none")
+    return X, check_targets(Y, len(X), single, sizes[-1], dtype)
+
+
+def check_targets(Y, m, single, n_out, dtype):
+    Y = as_numbers("Y", Y)
+    if single and Y.shape in ((), (n_out,)) and not (Y.ndim == 1 and n_out == 1 and m != 1):
+        Y = Y[None]
+    if Y.ndim == 1 and n_out > 1:
+        return check_labels(Y, m, n_out)
+    if Y.ndim == 1 and n_out == 1:
+        Y = Y[:, None]
+    if Y.shape != (m, n_out):
+        labels = f", or labels of shape ({m},)" if n_out > 1 else ""
+        raise ValueError(f"Y must have shape ({m}, {n_out}), row for row with X{labels}; got shape {Y.shape}")
+    return as_dtype(Y, dtype)
+
+
+def check_labels(Y, m, n_out):
+    """Classes 0 ... n_out - 1, one per row of X."""
+    if len(Y) != m:
+        raise ValueError(f"Y must hold one label per row of X ({m}); got {len(Y)}")
+    if Y.dtype.kind not in "iub":
+        raise TypeError(f"Y of shape ({m},) holds labels, which must be integers; got dtype {Y.dtype}")
+    low, high = Y.min(), Y.max()
+    if low < 0 or high >= n_out:
+        raise ValueError(f"labels in Y must lie in 0 ... {n_out - 1}; got {low if low < 0 else high}")
+    return np.require(Y, dtype=np.intp, requirements=["C_CONTIGUOUS", "ALIGNED"])
+
+
+def one_hot(labels, n_out, dtype):
+    """Labels (m,) as rows of zeros with a one, (m, n_out)."""
+    Y = np.zeros((len(labels), n_out), dtype)
+    Y[np.arange(len(labels)), labels] = 1
+    return Y
+
+
+def check_finite(name, array, dtype):
+    """Raise if a checked array holds NaN or infinity; labels can't."""
+    if array.dtype == dtype and not kernels.is_finite(array):
+        row, column = np.argwhere(~np.isfinite(array))[0]
+        raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {column} is {array[row, column]}")
+
+
+def check_out(out, shape, dtype, X):
+    """`out` as the caller's array, and a contiguous one to compute into (the same if it serves)."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an ndarray; got {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(f"out must have shape {shape} and dtype {dtype}; got shape {out.shape} and dtype {out.dtype}")
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable; got a read-only array")
+    direct = out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative
+    return out if direct and not np.may_share_memory(out, X) else np.empty(shape, dtype)
+
+
+def check_vector(name, vector, n, dtype):
+    """A flat (n,) vector of the net's dtype."""
+    vector = as_numbers(name, vector)
+    if vector.shape != (n,):
+        raise ValueError(f"{name} must have shape ({n},); got shape {vector.shape}")
+    return as_dtype(vector, dtype)

@@ -1,0 +1,59 @@
+"""The plain engine: feedforward and BP2-BP4 over batches, one function an equation."""
+
+from fastnet._core.layout cimport Layout
+from fastnet._core.types cimport real
+
+cdef void weighted_input(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t p,
+    const real* a,             # in   (m, p)  a^{l-1}
+    const real* w,             # in   (n, p)  w^l
+    const real* b,             # in   (n,)    b^l
+    real* z,                   # out  (m, n)  z^l
+) noexcept nogil
+
+cdef void feedforward(
+    const Layout* net, Py_ssize_t m,
+    const real* parameters,    # in   (n_parameters,)
+    const real* x,             # in   (m, sizes[0])
+    real** z,                  # out  per layer (m, n)
+    real** a,                  # out  per layer (m, n)
+) noexcept nogil
+
+cdef void backprop_delta(
+    int activation, Py_ssize_t m, Py_ssize_t n, Py_ssize_t n_next,
+    const real* delta_next,    # in   (m, n_next)   δ^{l+1}
+    const real* w_next,        # in   (n_next, n)   w^{l+1}
+    const real* z,             # in   (m, n)        z^l
+    const real* a,             # in   (m, n)        a^l
+    real* delta,               # out  (m, n)        δ^l
+) noexcept nogil
+
+cdef void nabla_b(
+    Py_ssize_t m, Py_ssize_t n,
+    real alpha,
+    const real* delta,         # in   (m, n)  δ^l
+    real beta,
+    real* b,                   # i/o  (n,)
+) noexcept nogil
+
+cdef void nabla_w(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t p,
+    real alpha,
+    const real* delta,         # in   (m, n)  δ^l
+    const real* a,             # in   (m, p)  a^{l-1}
+    real beta,
+    real* w,                   # i/o  (n, p)
+) noexcept nogil
+
+cdef double backpropagate(
+    const Layout* net, Py_ssize_t m,
+    const real* parameters,    # in   (n_parameters,)
+    const real* x,             # in   (m, sizes[0])
+    const real* y,             # in   (m, sizes[-1])
+    real** z,                  # out  per layer (m, n)
+    real** a,                  # out  per layer (m, n)
+    real** delta,              # out  per layer (m, n); neighbours must not share memory
+    real alpha,
+    real beta,
+    real* target,              # i/o  (n_parameters,)  may be parameters
+) noexcept nogil

@@ -1,0 +1,104 @@
+"""The plain engine: feedforward and BP2-BP4 over batches, one function an equation.
+
+Shape letters: m samples, p units before, n units here, n_next after.  A sample is a row.
+One sample takes matrix-vector products (gemv, ger), more take matrix products (gemm).
+Short and readable: the specification of the fast paths, tested against reference.py.
+"""
+
+from libc.string cimport memcpy
+
+from fastnet._core.blas cimport gemm, gemv, ger
+from fastnet._core.costs cimport output_delta
+from fastnet._core.kernels cimport activate, times_prime
+from fastnet._core.layout cimport Layout
+from fastnet._core.types cimport real
+
+
+cdef void weighted_input(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t p,
+    const real* a, const real* w, const real* b, real* z,
+) noexcept nogil:
+    """z^l = w^l a^{l-1} + b^l, for m samples: Z = A wᵀ + b."""
+    cdef Py_ssize_t i
+    for i in range(m):
+        memcpy(z + i * n, b, n * sizeof(real))
+    if m == 1:
+        gemv(False, n, p, <real>1, w, a, <real>1, z)
+    else:
+        gemm(False, True, m, n, p, <real>1, a, w, <real>1, z)
+
+
+cdef void feedforward(
+    const Layout* net, Py_ssize_t m,
+    const real* parameters, const real* x, real** z, real** a,
+) noexcept nogil:
+    """z^l = w^l a^{l-1} + b^l and a^l = σ(z^l), layer by layer."""
+    cdef Py_ssize_t l
+    cdef const real* before = x
+    for l in range(net.n_layers):
+        weighted_input(m, net.sizes[l + 1], net.sizes[l], before, parameters + net.w[l], parameters + net.b[l], z[l])
+        activate(net.activation[l], m * net.sizes[l + 1], z[l], a[l])
+        before = a[l]
+
+
+cdef void backprop_delta(
+    int activation, Py_ssize_t m, Py_ssize_t n, Py_ssize_t n_next,
+    const real* delta_next, const real* w_next, const real* z, const real* a, real* delta,
+) noexcept nogil:
+    """BP2: δ^l = ((w^{l+1})ᵀ δ^{l+1}) ⊙ σ'(z^l), for m samples: D = (D_next w_next) ⊙ σ'(Z)."""
+    if m == 1:
+        gemv(True, n_next, n, <real>1, w_next, delta_next, <real>0, delta)
+    else:
+        gemm(False, False, m, n, n_next, <real>1, delta_next, w_next, <real>0, delta)
+    times_prime(activation, m * n, z, a, delta)
+
+
+cdef void nabla_b(
+    Py_ssize_t m, Py_ssize_t n,
+    real alpha, const real* delta, real beta, real* b,
+) noexcept nogil:
+    """BP3: b = beta b + alpha Σ_x δ^l."""
+    cdef Py_ssize_t i, j
+    for j in range(n):
+        b[j] = beta * b[j] if beta != 0 else <real>0
+    for i in range(m):
+        for j in range(n):
+            b[j] += alpha * delta[i * n + j]
+
+
+cdef void nabla_w(
+    Py_ssize_t m, Py_ssize_t n, Py_ssize_t p,
+    real alpha, const real* delta, const real* a, real beta, real* w,
+) noexcept nogil:
+    """BP4: w = beta w + alpha Σ_x δ^l (a^{l-1})ᵀ, for m samples: Dᵀ A."""
+    if m == 1 and beta == 1:
+        ger(n, p, alpha, delta, a, w)
+    else:
+        gemm(True, False, n, p, m, alpha, delta, a, beta, w)
+
+
+cdef double backpropagate(
+    const Layout* net, Py_ssize_t m,
+    const real* parameters, const real* x, const real* y,
+    real** z, real** a, real** delta,
+    real alpha, real beta, real* target,
+) noexcept nogil:
+    """Feedforward, then BP1-BP4: target = beta target + alpha Σ_x ∇C_x.  Returns Σ_x C_x.
+
+    With alpha = 1/m and beta = 0 the target is the gradient.  With target = parameters,
+    alpha = -η/m and beta = 1 this is one step of gradient descent with no gradient array:
+    δ^{l-1} is taken from w^l before w^l changes.
+    """
+    cdef Py_ssize_t l, last = net.n_layers - 1
+    cdef const real* before
+    cdef double cost
+    feedforward(net, m, parameters, x, z, a)
+    cost = output_delta(net.cost, net.activation[last], m, net.sizes[last + 1], z[last], a[last], y, delta[last])
+    for l in range(last, -1, -1):
+        if l > 0:
+            backprop_delta(net.activation[l - 1], m, net.sizes[l], net.sizes[l + 1],
+                           delta[l], parameters + net.w[l], z[l - 1], a[l - 1], delta[l - 1])
+        before = a[l - 1] if l > 0 else x
+        nabla_b(m, net.sizes[l + 1], alpha, delta[l], beta, target + net.b[l])
+        nabla_w(m, net.sizes[l + 1], net.sizes[l], alpha, delta[l], before, beta, target + net.w[l])
+    return cost

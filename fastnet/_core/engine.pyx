@@ -1,0 +1,236 @@
+"""The door of the engine room: NumPy arrays in, pointers out, the GIL released where the work is worth it.
+
+Every argument has been checked by fastnet._checks: arrays are C-contiguous, aligned,
+native and of the net's dtype; labels are intp within range.  Nothing is checked again.
+"""
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+
+import numpy as np
+
+from fastnet._core cimport blas
+from fastnet._core.backprop cimport backpropagate, feedforward
+from fastnet._core.epoch cimport Buffers, Data, Progress, add_gradient, run_epoch, shuffle, total_cost
+from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
+from fastnet._core.types cimport real
+
+cnp.import_array()
+
+cdef enum:
+    BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
+    GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
+    SIGNAL_FLOPS = 500_000_000  # about 50 ms: how often Ctrl-C is looked for
+
+
+def shuffled(Py_ssize_t m, seed):
+    """The rows 0 ... m-1 in the order that `seed` (an int below 2^64) decides; intp, (m,)."""
+    cdef cnp.ndarray order = np.arange(m, dtype=np.intp)
+    cdef unsigned long long start = seed
+    cdef Py_ssize_t* rows = <Py_ssize_t*>order.data
+    with nogil:
+        shuffle(m, rows, start)
+    return order
+
+
+cdef class Engine:
+    """Parameters and layout of one net, and every compiled pass over them."""
+
+    cdef Layout* net
+    cdef readonly cnp.ndarray parameters
+    cdef readonly tuple sizes
+    cdef bint single                       # float32
+
+    def __cinit__(self):
+        self.net = NULL
+
+    def __dealloc__(self):
+        free_layout(self.net)
+
+    def __init__(self, tuple sizes, tuple activation, int cost, cnp.ndarray parameters not None):
+        if self.net != NULL:
+            raise TypeError("a net can't be initialised twice")
+        self.net = new_layout(sizes, activation, cost)
+        self.sizes = sizes
+        self.parameters = parameters
+        self.single = parameters.dtype == np.float32
+
+    cdef double flops_a_row(self):
+        """Multiplications and additions of a forward pass, one sample."""
+        return 2.0 * self.net.n_parameters
+
+    cdef Py_ssize_t rows_for(self, Py_ssize_t m):
+        return max(1, min(m, BLOCK_ROWS))
+
+    # -- forward -------------------------------------------------------------
+
+    def predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
+        """out = a^L for the rows of X."""
+        blas.load()
+        if self.single:
+            self.predict_typed[float](X, out)
+        else:
+            self.predict_typed[double](X, out)
+
+    cdef predict_typed(self, cnp.ndarray X, cnp.ndarray out, real* dummy=NULL):
+        cdef Py_ssize_t m = X.shape[0], last = self.net.n_layers - 1
+        cdef Workspace work = Workspace.for_inference(self.net, self.rows_for(m), sizeof(real))
+        cdef const real* parameters = <const real*>self.parameters.data
+        cdef const real* x = <const real*>X.data
+        cdef real* y = <real*>out.data
+        if m * self.flops_a_row() < GIL_FLOPS:
+            predict_blocks(self.net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
+        else:
+            with nogil:
+                predict_blocks(self.net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
+
+    def forward_into(self, cnp.ndarray X not None, list z, list a):
+        """Fill the arrays of z^l and a^l, one (m, n) array a layer."""
+        blas.load()
+        if self.single:
+            self.forward_typed[float](X, z, a)
+        else:
+            self.forward_typed[double](X, z, a)
+
+    cdef forward_typed(self, cnp.ndarray X, list z, list a, real* dummy=NULL):
+        cdef Py_ssize_t m = X.shape[0]
+        cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
+        cdef const real* parameters = <const real*>self.parameters.data
+        cdef const real* x = <const real*>X.data
+        point_at(work.z, z)
+        point_at(work.a, a)
+        with nogil:
+            feedforward(self.net, m, parameters, x, <real**>work.z, <real**>work.a)
+
+    # -- cost and gradient ---------------------------------------------------
+
+    def cost_of(self, cnp.ndarray X not None, cnp.ndarray Y not None):
+        """The mean cost over the rows of X."""
+        blas.load()
+        if self.single:
+            return self.cost_typed[float](X, Y)
+        return self.cost_typed[double](X, Y)
+
+    cdef double cost_typed(self, cnp.ndarray X, cnp.ndarray Y, real* dummy=NULL) except? -1:
+        cdef Data data = self.data_of(X, Y, None)
+        cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
+        cdef Buffers buffers = buffers_of(work)
+        cdef const real* parameters = <const real*>self.parameters.data
+        cdef double cost
+        if data.m * self.flops_a_row() < GIL_FLOPS:
+            cost = total_cost(self.net, &data, &buffers, parameters)
+        else:
+            with nogil:
+                cost = total_cost(self.net, &data, &buffers, parameters)
+        return cost / data.m
+
+    def backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
+                      cnp.ndarray nabla not None):
+        """Fill z^l, a^l, δ^l and the mean gradient; return the mean cost.  Y must be (m, n_out)."""
+        blas.load()
+        if self.single:
+            return self.backprop_typed[float](X, Y, z, a, delta, nabla)
+        return self.backprop_typed[double](X, Y, z, a, delta, nabla)
+
+    cdef double backprop_typed(self, cnp.ndarray X, cnp.ndarray Y, list z, list a, list delta,
+                               cnp.ndarray nabla, real* dummy=NULL) except? -1:
+        cdef Py_ssize_t m = X.shape[0]
+        cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
+        cdef const real* parameters = <const real*>self.parameters.data
+        cdef const real* x = <const real*>X.data
+        cdef const real* y = <const real*>Y.data
+        cdef real* target = <real*>nabla.data
+        cdef double cost
+        point_at(work.z, z)
+        point_at(work.a, a)
+        point_at(work.delta, delta)
+        with nogil:
+            cost = backpropagate(self.net, m, parameters, x, y, <real**>work.z, <real**>work.a, <real**>work.delta,
+                                 <real>(1.0 / m), <real>0, target)
+        return cost / m
+
+    def gradient_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, cnp.ndarray nabla not None):
+        """nabla = the mean gradient over the rows of X; return the mean cost."""
+        blas.load()
+        if self.single:
+            return self.gradient_typed[float](X, Y, nabla)
+        return self.gradient_typed[double](X, Y, nabla)
+
+    cdef double gradient_typed(self, cnp.ndarray X, cnp.ndarray Y, cnp.ndarray nabla,
+                               real* dummy=NULL) except? -1:
+        cdef Data data = self.data_of(X, Y, None)
+        cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
+        cdef Buffers buffers = buffers_of(work)
+        cdef const real* parameters = <const real*>self.parameters.data
+        cdef real* target = <real*>nabla.data
+        cdef real alpha = <real>(1.0 / data.m)
+        cdef double cost
+        nabla.fill(0)
+        if 3 * data.m * self.flops_a_row() < GIL_FLOPS:
+            cost = add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
+        else:
+            with nogil:
+                cost = add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
+        return cost / data.m
+
+    # -- training ------------------------------------------------------------
+
+    def train_epoch(self, cnp.ndarray X not None, cnp.ndarray Y not None, order, Py_ssize_t batch_size, double eta):
+        """One pass of gradient descent over the rows of X in the given order (intp, or None).
+
+        Returns (summed cost, rows seen).  Fewer rows than X has: the cost of the last batch
+        seen was NaN or infinite.  Ctrl-C raises KeyboardInterrupt between two batches.
+        """
+        blas.load()
+        if self.single:
+            return self.train_typed[float](X, Y, order, batch_size, eta)
+        return self.train_typed[double](X, Y, order, batch_size, eta)
+
+    cdef train_typed(self, cnp.ndarray X, cnp.ndarray Y, order, Py_ssize_t batch_size, double eta, real* dummy=NULL):
+        cdef Data data = self.data_of(X, Y, order)
+        cdef Workspace work = Workspace.for_training(self.net, self.rows_for(min(batch_size, data.m)), sizeof(real))
+        cdef Buffers buffers = buffers_of(work)
+        cdef Progress progress = Progress(rows=0, cost=0, finite=True)
+        cdef cnp.ndarray several_blocks = np.empty_like(self.parameters) if batch_size > work.rows else None
+        cdef real* nabla = <real*>several_blocks.data if batch_size > work.rows else NULL
+        cdef real* parameters = <real*>self.parameters.data
+        cdef Py_ssize_t rows_between_signals = <Py_ssize_t>(1 + SIGNAL_FLOPS / (3 * self.flops_a_row()))
+        while progress.rows < data.m and progress.finite:
+            with nogil:
+                run_epoch(self.net, &data, &buffers, batch_size, <real>eta, rows_between_signals,
+                          parameters, nabla, &progress)
+            PyErr_CheckSignals()
+        return progress.cost, progress.rows, progress.finite
+
+    cdef Data data_of(self, cnp.ndarray X, cnp.ndarray Y, order):
+        """Labels are told from outputs by their one dimension."""
+        cdef Data data
+        data.x = X.data
+        data.m = X.shape[0]
+        data.y = NULL if Y.ndim == 1 else <void*>Y.data
+        data.labels = <Py_ssize_t*>Y.data if Y.ndim == 1 else NULL
+        data.order = NULL if order is None else <Py_ssize_t*>(<cnp.ndarray>order).data
+        return data
+
+
+cdef Buffers buffers_of(Workspace work):
+    return Buffers(rows=work.rows, x=work.x, y=work.y, z=work.z, a=work.a, delta=work.delta)
+
+
+cdef void point_at(void** table, list arrays):
+    """Let the table of a work space point at whole arrays of the caller's."""
+    cdef Py_ssize_t l
+    for l in range(len(arrays)):
+        table[l] = <void*>(<cnp.ndarray>arrays[l]).data
+
+
+cdef void predict_blocks(
+    const Layout* net, Py_ssize_t m, Py_ssize_t rows,
+    const real* parameters, const real* x, real** z, real** a, real* y,
+) noexcept nogil:
+    """feedforward in blocks of rows, the last layer straight into y."""
+    cdef Py_ssize_t start = 0, last = net.n_layers - 1
+    while start < m:
+        z[last] = a[last] = y + start * net.sizes[last + 1]
+        feedforward(net, min(rows, m - start), parameters, x + start * net.sizes[0], z, a)
+        start += rows

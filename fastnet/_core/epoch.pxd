@@ -1,0 +1,43 @@
+"""Whole passes over a data set: gathering batches, gradients in blocks, gradient descent."""
+
+from fastnet._core.layout cimport Layout
+from fastnet._core.types cimport real
+
+cdef struct Data:
+    const void* x              # (m, sizes[0])
+    const void* y              # (m, sizes[-1]), or NULL where labels are given
+    const Py_ssize_t* labels   # (m,) classes, or NULL
+    const Py_ssize_t* order    # (m,) in which order rows are taken, or NULL for as they stand
+    Py_ssize_t m
+
+cdef struct Progress:
+    Py_ssize_t rows            # samples seen so far
+    double cost                # summed over them
+    bint finite                # no batch's cost was NaN or infinite
+
+cdef struct Buffers:
+    Py_ssize_t rows            # samples that fit
+    void* x
+    void* y
+    void** z
+    void** a
+    void** delta
+
+cdef double total_cost(
+    const Layout* net, const Data* data, Buffers* work, const real* parameters,
+) noexcept nogil
+
+cdef double add_gradient(
+    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
+    const real* parameters, real alpha, real* target,
+) noexcept nogil
+
+cdef void run_epoch(
+    const Layout* net, const Data* data, Buffers* work,
+    Py_ssize_t batch_size, real eta, Py_ssize_t max_rows,
+    real* parameters,          # i/o  (n_parameters,)
+    real* nabla,               # work (n_parameters,) where a batch needs several blocks, else NULL
+    Progress* progress,        # i/o
+) noexcept nogil
+
+cdef void shuffle(Py_ssize_t m, Py_ssize_t* order, unsigned long long seed) noexcept nogil

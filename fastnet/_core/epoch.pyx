@@ -1,0 +1,146 @@
+"""Whole passes over a data set: gathering batches, gradients in blocks, gradient descent.
+
+Rows are never moved in the data set: an order array is shuffled and each batch gathers its
+rows.  A batch larger than the work space is taken in blocks whose gradients add up, so the
+memory needed does not grow with the batch.
+"""
+
+from libc.math cimport isfinite
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy, memset
+
+from fastnet._core.backprop cimport backpropagate, feedforward
+from fastnet._core.kernels cimport axpy, cost_and_nabla
+from fastnet._core.layout cimport Layout
+from fastnet._core.types cimport real
+
+
+cdef const real* inputs(
+    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t m, real* dummy=NULL,
+) noexcept nogil:
+    """Rows start ... start + m of X in the chosen order: gathered, or in place where they are contiguous."""
+    cdef Py_ssize_t i, p = net.sizes[0]
+    cdef const real* x = <const real*>data.x
+    cdef real* out = <real*>work.x
+    if data.order == NULL:
+        return x + start * p
+    if m == 1:
+        return x + data.order[start] * p
+    for i in range(m):
+        memcpy(out + i * p, x + data.order[start + i] * p, p * sizeof(real))
+    return out
+
+
+cdef const real* targets(
+    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t m, real* dummy=NULL,
+) noexcept nogil:
+    """The same rows of Y; a label becomes its one-hot row here, a batch at a time."""
+    cdef Py_ssize_t i, row, n = net.sizes[net.n_layers]
+    cdef const real* y = <const real*>data.y
+    cdef real* out = <real*>work.y
+    if data.labels == NULL:
+        if data.order == NULL:
+            return y + start * n
+        for i in range(m):
+            memcpy(out + i * n, y + data.order[start + i] * n, n * sizeof(real))
+        return out
+    memset(out, 0, m * n * sizeof(real))
+    for i in range(m):
+        row = start + i if data.order == NULL else data.order[start + i]
+        out[i * n + data.labels[row]] = 1
+    return out
+
+
+cdef double total_cost(
+    const Layout* net, const Data* data, Buffers* work, const real* parameters,
+) noexcept nogil:
+    """Σ_x C_x over all rows, in blocks."""
+    cdef Py_ssize_t start = 0, m, last = net.n_layers - 1
+    cdef double cost = 0
+    while start < data.m:
+        m = min(work.rows, data.m - start)
+        feedforward(net, m, parameters, inputs[real](net, data, work, start, m), <real**>work.z, <real**>work.a)
+        cost += cost_and_nabla(net.cost, m * net.sizes[last + 1], <const real*>work.a[last],
+                               targets[real](net, data, work, start, m), <real*>work.delta[last])
+        start += m
+    return cost
+
+
+cdef double add_gradient(
+    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
+    const real* parameters, real alpha, real* target,
+) noexcept nogil:
+    """target += alpha Σ_x ∇C_x over rows start ... stop, in blocks.  Returns Σ_x C_x."""
+    cdef Py_ssize_t m
+    cdef double cost = 0
+    while start < stop:
+        m = min(work.rows, stop - start)
+        cost += backpropagate(
+            net, m, parameters,
+            inputs[real](net, data, work, start, m), targets[real](net, data, work, start, m),
+            <real**>work.z, <real**>work.a, <real**>work.delta, alpha, <real>1, target)
+        start += m
+    return cost
+
+
+cdef double sgd_update(
+    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
+    real eta, real* parameters, real* nabla,
+) noexcept nogil:
+    """One step of gradient descent on one batch: w -= η ∂C/∂w, b -= η ∂C/∂b.  Returns Σ_x C_x.
+
+    A batch of one block updates the parameters as its products finish; one of several
+    blocks needs its whole gradient first.
+    """
+    cdef double cost
+    cdef Py_ssize_t m = stop - start
+    if m <= work.rows:
+        return add_gradient(net, data, work, start, stop, parameters, <real>(-eta / m), parameters)
+    memset(nabla, 0, net.n_parameters * sizeof(real))
+    cost = add_gradient(net, data, work, start, stop, parameters, <real>(1.0 / m), nabla)
+    axpy(net.n_parameters, -eta, nabla, parameters)
+    return cost
+
+
+cdef void run_epoch(
+    const Layout* net, const Data* data, Buffers* work,
+    Py_ssize_t batch_size, real eta, Py_ssize_t max_rows,
+    real* parameters, real* nabla, Progress* progress,
+) noexcept nogil:
+    """Batch after batch from progress.rows on, until the epoch ends, a cost is not finite, or
+    max_rows samples have passed (the caller then looks for Ctrl-C and calls again)."""
+    cdef Py_ssize_t start = progress.rows, stop, until = start + max_rows
+    cdef double cost
+    while start < data.m and start < until and progress.finite:
+        stop = min(start + batch_size, data.m)
+        cost = sgd_update(net, data, work, start, stop, eta, parameters, nabla)
+        progress.cost += cost
+        progress.finite = isfinite(cost)
+        start = stop
+    progress.rows = start
+
+
+cdef inline uint64_t splitmix64(uint64_t* state) noexcept nogil:
+    """G. Steele, D. Lea, C. Flood, Fast splittable pseudorandom number generators, 2014."""
+    cdef uint64_t z
+    state[0] += <uint64_t>0x9e3779b97f4a7c15
+    z = state[0]
+    z = (z ^ (z >> 30)) * <uint64_t>0xbf58476d1ce4e5b9
+    z = (z ^ (z >> 27)) * <uint64_t>0x94d049bb133111eb
+    return z ^ (z >> 31)
+
+
+cdef void shuffle(Py_ssize_t m, Py_ssize_t* order, unsigned long long seed) noexcept nogil:
+    """Fisher-Yates with splitmix64 started at `seed`: the same order on every machine.
+
+    An index below n is (u · n) >> 32 for a 32-bit u (64-bit u above 2^32 rows, by remainder):
+    its bias is below n / 2^32.
+    """
+    cdef uint64_t state = seed, u
+    cdef Py_ssize_t i, j, row
+    for i in range(m - 1, 0, -1):
+        u = splitmix64(&state)
+        j = <Py_ssize_t>(((u >> 32) * <uint64_t>(i + 1)) >> 32) if i < 0x7fffffff else <Py_ssize_t>(u % <uint64_t>(i + 1))
+        row = order[i]
+        order[i] = order[j]
+        order[j] = row

@@ -1,0 +1,99 @@
+"""The C kernels of src_c/: which instruction level is in use, and their names.
+
+This module alone is linked with src_c/.
+"""
+
+from libc.stddef cimport size_t
+
+import os
+
+import numpy as np
+
+from fastnet._core.types cimport real
+cimport numpy as cnp
+
+cnp.import_array()
+
+cdef extern from "fastnet_kernels.h" nogil:
+    const fastnet_kernels_f32* fastnet_f32
+    const fastnet_kernels_f64* fastnet_f64
+    int fastnet_n_levels()
+    const char* fastnet_level_name(int level)
+    int fastnet_level()
+    int fastnet_select_level(int level)
+    const char* fastnet_activation_name(int code)
+    const char* fastnet_cost_name(int code)
+    const char* fastnet_compiler()
+    const char* fastnet_compile_flags()
+
+f32 = &fastnet_f32
+f64 = &fastnet_f64
+
+
+cdef tuple names_of(const char* (*name_of)(int) noexcept nogil):
+    names = []
+    while name_of(<int>len(names)) != NULL:
+        names.append(name_of(<int>len(names)).decode())
+    return tuple(names)
+
+
+ACTIVATIONS = names_of(fastnet_activation_name)    # by code
+COSTS = names_of(fastnet_cost_name)                # by code
+LEVELS = names_of(fastnet_level_name)              # that this processor can run, weakest first
+COMPILER = fastnet_compiler().decode()
+COMPILE_FLAGS = fastnet_compile_flags().decode()
+
+
+def level():
+    """Name of the instruction level in use."""
+    return LEVELS[fastnet_level()]
+
+
+def select_level(name):
+    """Use the kernels of one instruction level from now on, in the whole process.
+
+    For tests and comparisons; no compiled call may be running meanwhile.
+    """
+    if name not in LEVELS:
+        raise ValueError(f"FASTNET_CPU must be one of {', '.join(LEVELS)} on this processor; got {name!r}")
+    fastnet_select_level(LEVELS.index(name))
+
+
+select_level(os.environ.get("FASTNET_CPU") or LEVELS[len(LEVELS) - 1])
+
+
+def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndarray delta=None):
+    """One kernel over whole contiguous arrays, for tests and checks.
+
+    "exp", or an activation's name: its values at z.  That name with "_prime": delta ⊙ f'(z), a = f(z).
+    """
+    cdef cnp.ndarray out = np.empty_like(z) if delta is None else delta.copy()
+    cdef bint prime = kernel.endswith("_prime")
+    cdef int code = -1 if kernel == "exp" else ACTIVATIONS.index(kernel.removesuffix("_prime"))
+    if z.dtype == np.float32:
+        apply[float](code, prime, z, a, out)
+    else:
+        apply[double](code, prime, z, a, out)
+    return out
+
+
+cdef apply(int code, bint prime, cnp.ndarray z, cnp.ndarray a, cnp.ndarray out, real* dummy=NULL):
+    if code < 0:
+        exponential(z.size, <real*>z.data, <real*>out.data)
+    elif prime:
+        times_prime(code, z.size, <real*>z.data, <real*>a.data, <real*>out.data)
+    else:
+        activate(code, z.size, <real*>z.data, <real*>out.data)
+
+
+def is_finite(cnp.ndarray x not None):
+    """Whether a C-contiguous float32 or float64 array holds neither NaN nor infinity."""
+    cdef bint finite
+    cdef Py_ssize_t n = x.size
+    if x.dtype == np.float32:
+        with nogil:
+            finite = all_finite(n, <const float*>x.data)
+    else:
+        with nogil:
+            finite = all_finite(n, <const double*>x.data)
+    return finite

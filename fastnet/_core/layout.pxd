@@ -1,0 +1,30 @@
+"""How a net lies in memory: the flat parameter vector, and the work space of one call."""
+
+cdef struct Layout:
+    Py_ssize_t n_layers        # layers of weights: one less than layers of neurons
+    Py_ssize_t* sizes          # (n_layers + 1,) neurons a layer, input first
+    Py_ssize_t* w              # (n_layers,) where w^l starts in the parameter vector
+    Py_ssize_t* b              # (n_layers,) where b^l starts
+    int* activation            # (n_layers,) codes of kernels.ACTIVATIONS
+    int cost                   # code of kernels.COSTS
+    Py_ssize_t n_parameters
+    Py_ssize_t width           # neurons of the widest layer, the input not counted
+
+cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL
+cdef void free_layout(Layout* layout) noexcept
+
+
+cdef class Workspace:
+    cdef Py_ssize_t rows       # samples that it holds at a time
+    cdef void* x               # (rows, sizes[0]) gathered inputs
+    cdef void* y               # (rows, sizes[-1]) gathered or one-hot targets
+    cdef void** z              # per layer (rows, n): weighted inputs; z[l] is a[l] where nothing reads z later
+    cdef void** a              # per layer (rows, n): activations
+    cdef void** delta          # per layer (rows, n): errors; layers share two buffers
+    cdef void* memory
+
+    cdef char* allocate(self, Py_ssize_t n_layers, Py_ssize_t n_bytes) except NULL
+    @staticmethod
+    cdef Workspace for_inference(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize)
+    @staticmethod
+    cdef Workspace for_training(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize)

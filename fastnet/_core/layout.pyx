@@ -1,0 +1,101 @@
+"""How a net lies in memory: the flat parameter vector, and the work space of one call.
+
+Parameters: per layer w^l row-major, (n, p), then b^l, (n,), with no gaps.
+Work space: one aligned block, carved here and nowhere else, so that kernels never allocate.
+"""
+
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport uintptr_t
+
+cdef enum:
+    ALIGNMENT = 64
+
+
+cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL:
+    cdef Py_ssize_t l, n_layers = len(activation)
+    cdef Layout* layout = <Layout*>PyMem_Calloc(1, sizeof(Layout))
+    if layout == NULL:
+        raise MemoryError("no memory for the layout of the net")
+    layout.n_layers = n_layers
+    layout.cost = cost
+    layout.sizes = <Py_ssize_t*>PyMem_Calloc(n_layers + 1, sizeof(Py_ssize_t))
+    layout.w = <Py_ssize_t*>PyMem_Calloc(n_layers, sizeof(Py_ssize_t))
+    layout.b = <Py_ssize_t*>PyMem_Calloc(n_layers, sizeof(Py_ssize_t))
+    layout.activation = <int*>PyMem_Calloc(n_layers, sizeof(int))
+    if layout.sizes == NULL or layout.w == NULL or layout.b == NULL or layout.activation == NULL:
+        free_layout(layout)
+        raise MemoryError("no memory for the layout of the net")
+    layout.sizes[0] = sizes[0]
+    for l in range(n_layers):
+        layout.sizes[l + 1] = sizes[l + 1]
+        layout.activation[l] = activation[l]
+        layout.w[l] = layout.n_parameters
+        layout.b[l] = layout.w[l] + layout.sizes[l + 1] * layout.sizes[l]
+        layout.n_parameters = layout.b[l] + layout.sizes[l + 1]
+        layout.width = max(layout.width, layout.sizes[l + 1])
+    return layout
+
+
+cdef void free_layout(Layout* layout) noexcept:
+    if layout != NULL:
+        PyMem_Free(layout.sizes)
+        PyMem_Free(layout.w)
+        PyMem_Free(layout.b)
+        PyMem_Free(layout.activation)
+        PyMem_Free(layout)
+
+
+cdef inline Py_ssize_t aligned(Py_ssize_t n_bytes) noexcept:
+    return (n_bytes + ALIGNMENT - 1) & ~(<Py_ssize_t>ALIGNMENT - 1)
+
+
+cdef class Workspace:
+    """Buffers for `rows` samples at a time; freed with the object."""
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
+
+    cdef char* allocate(self, Py_ssize_t n_layers, Py_ssize_t n_bytes) except NULL:
+        """Aligned room for `n_bytes`, after the three pointer tables."""
+        cdef Py_ssize_t tables = 3 * n_layers * sizeof(void*)
+        self.memory = PyMem_RawMalloc(tables + n_bytes + ALIGNMENT)
+        if self.memory == NULL:
+            raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+        self.z = <void**>self.memory
+        self.a = self.z + n_layers
+        self.delta = self.a + n_layers
+        return <char*>aligned(<uintptr_t>self.memory + tables)
+
+    @staticmethod
+    cdef Workspace for_inference(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize):
+        """Room for a forward pass: layers take turns in two buffers."""
+        cdef Workspace work = Workspace.__new__(Workspace)
+        cdef Py_ssize_t l, buffer = aligned(rows * layout.width * itemsize)
+        cdef char* free = work.allocate(layout.n_layers, 2 * buffer)
+        work.rows = rows
+        for l in range(layout.n_layers):
+            work.z[l] = work.a[l] = free + (l % 2) * buffer
+        return work
+
+    @staticmethod
+    cdef Workspace for_training(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize):
+        """Room for forward and backward passes: every activation is kept, δ takes turns in two buffers."""
+        cdef Workspace work = Workspace.__new__(Workspace)
+        cdef Py_ssize_t l, L = layout.n_layers
+        cdef Py_ssize_t n_bytes = 2 * aligned(rows * layout.width * itemsize)
+        for l in range(L + 1):
+            n_bytes += aligned(rows * layout.sizes[l] * itemsize)
+        n_bytes += aligned(rows * layout.sizes[L] * itemsize)
+
+        cdef char* free = work.allocate(L, n_bytes)
+        work.rows = rows
+        work.x = free
+        free += aligned(rows * layout.sizes[0] * itemsize)
+        work.y = free
+        free += aligned(rows * layout.sizes[L] * itemsize)
+        for l in range(L):
+            work.z[l] = work.a[l] = free
+            free += aligned(rows * layout.sizes[l + 1] * itemsize)
+        for l in range(L):
+            work.delta[l] = free + (l % 2) * aligned(rows * layout.width * itemsize)
+        return work

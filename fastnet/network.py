@@ -1,0 +1,522 @@
+"""Network: a dense net that NumPy can see into and the compiled engine runs."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from fastnet import _checks, initializers, training
+from fastnet._core import kernels
+from fastnet._core.engine import Engine
+
+ALIGNMENT = 64      # bytes: no vector of a kernel straddles a cache line
+
+
+class Forward(NamedTuple):
+    """Every layer of a forward pass: z[l] and a[l] have shape (m, sizes[l + 1])."""
+
+    z: list
+    a: list
+
+
+class Backprop(NamedTuple):
+    """What backpropagation finds: the mean cost, δ per sample, and the mean gradient per layer."""
+
+    cost: float
+    delta: list
+    nabla_w: list
+    nabla_b: list
+
+
+class GradientCheck(NamedTuple):
+    """How far the gradient is from finite differences, relative to the largest entry."""
+
+    error: float
+    tolerance: float
+    worst: int             # index into `parameters`
+    ok: bool
+
+
+class Network:
+    """A dense feedforward net, trained by gradient descent.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Neurons a layer, input first; at least two.
+    activation : str or sequence of str
+        One of "sigmoid", "tanh", "relu", "identity" for all layers after the input, or one per
+        layer after the input.
+    output : str, optional
+        Activation of the output layer; None: as `activation` says.
+    cost : str
+        "quadratic": C = ½‖a − y‖² a sample, averaged over samples.
+    dtype : {"float64", "float32"}
+        Of the parameters and all that is computed.
+    init : str, array_like or (weights, biases)
+        "auto" (by activation: sigmoid "scaled", relu "he", others "glorot"), "normal", "scaled",
+        "lecun", "glorot", "he", "orthogonal", "nguyen_widrow" (see fastnet.initializers); or the
+        flat parameter vector, (n_parameters,); or a pair of sequences, one array per layer.
+    seed : int, numpy.random.Generator, optional
+        Decides the initial parameters; None: different each time.
+
+    Attributes
+    ----------
+    parameters : ndarray of shape (n_parameters,)
+        All parameters, per layer w row-major then b; writable, and seen by every view.
+    weights, biases : tuple of ndarray
+        Views: weights[l] is (sizes[l + 1], sizes[l]), biases[l] is (sizes[l + 1],).
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, what was expected and what came.
+
+    Examples
+    --------
+    >>> import fastnet as fn
+    >>> net = fn.Network([2, 3, 1], seed=0)
+    >>> net
+    Network([2, 3, 1], activation='sigmoid', cost='quadratic', dtype='float64')
+    >>> net([0.0, 1.0]).shape
+    (1,)
+    """
+
+    def __init__(self, sizes, activation="sigmoid", output=None, cost="quadratic", dtype="float64",
+                 init="auto", seed=None):
+        sizes = _checks.check_sizes(sizes)
+        self.activations = _checks.check_activations(activation, output, len(sizes) - 1)
+        self.cost_name = _checks.check_choice("cost", cost, kernels.COSTS)
+        dtype = _checks.check_dtype(dtype)
+        n_parameters = sum(n * p + n for p, n in zip(sizes, sizes[1:]))
+        self._engine = Engine(
+            sizes,
+            tuple(kernels.ACTIVATIONS.index(name) for name in self.activations),
+            kernels.COSTS.index(self.cost_name),
+            aligned_vector(n_parameters, dtype))
+        self.weights, self.biases = views(self.parameters, sizes)
+        self._initialize(init, seed)
+
+    # -- what it is ----------------------------------------------------------
+
+    @property
+    def parameters(self):
+        """All parameters, flat (n_parameters,): per layer w row-major, then b."""
+        return self._engine.parameters
+
+    @parameters.setter
+    def parameters(self, vector):
+        self.parameters[:] = _checks.check_vector("parameters", vector, self.n_parameters, self.dtype)
+
+    @property
+    def sizes(self):
+        """Neurons a layer, input first; a tuple."""
+        return self._engine.sizes
+
+    @property
+    def dtype(self):
+        return self.parameters.dtype
+
+    @property
+    def n_parameters(self):
+        return self.parameters.size
+
+    def _initialize(self, init, seed):
+        rng = _checks.check_seed(seed)
+        if isinstance(init, str):
+            _checks.check_choice("init", init, ("auto", *initializers.INITIALIZERS))
+            for name, w, b in zip(self.activations, self.weights, self.biases):
+                w[:], b[:] = initializers.draw_layer(init, name, rng, *w.shape)
+        elif isinstance(init, (tuple, list)) and len(init) == 2 and not np.isscalar(init[0]):
+            self._set_layers(*init)
+        else:
+            self.parameters[:] = _checks.check_vector("init", init, self.n_parameters, self.dtype)
+
+    def _set_layers(self, weights, biases):
+        """Parameters from one array per layer."""
+        for name, given, own in (("weights", weights, self.weights), ("biases", biases, self.biases)):
+            if len(given) != len(own):
+                raise ValueError(f"init: {name} must hold {len(own)} arrays, one per layer; got {len(given)}")
+            for l, (array, view) in enumerate(zip(given, own)):
+                array = _checks.as_numbers(f"init: {name}[{l}]", array)
+                if array.shape != view.shape:
+                    raise ValueError(f"init: {name}[{l}] must have shape {view.shape}; got shape {array.shape}")
+                view[:] = array
+
+    def __repr__(self):
+        same = len(set(self.activations)) == 1
+        activation = self.activations[0] if same else list(self.activations)
+        return (f"Network({list(self.sizes)}, activation={activation!r}, cost={self.cost_name!r}, "
+                f"dtype={self.dtype.name!r})")
+
+    def summary(self):
+        """A table of the layers, as text.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> print(fn.Network([64, 30, 10], seed=0).summary())
+        layer  neurons  activation  parameters
+            0       64  input                0
+            1       30  sigmoid           1950
+            2       10  sigmoid            310
+        2260 parameters, float64, 17.7 KiB; cost quadratic
+        """
+        lines = ["layer  neurons  activation  parameters", f"{0:5d}  {self.sizes[0]:7d}  {'input':<10}  {0:10d}"]
+        for l, (name, w, b) in enumerate(zip(self.activations, self.weights, self.biases), 1):
+            lines.append(f"{l:5d}  {len(b):7d}  {name:<10}  {w.size + b.size:10d}")
+        kib = self.parameters.nbytes / 1024
+        lines.append(f"{self.n_parameters} parameters, {self.dtype.name}, {kib:.1f} KiB; cost {self.cost_name}")
+        return "\n".join(lines)
+
+    # -- outputs -------------------------------------------------------------
+
+    def __call__(self, X):
+        """Outputs for a batch (m, n_in) or one sample (n_in,): `predict` without `out`."""
+        return self.predict(X)
+
+    def predict(self, X, out=None):
+        """Outputs of the net.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Inputs, one sample per row, or a single sample.
+        out : ndarray of shape (m, n_out) or (n_out,), optional
+            Where to write the outputs; of the net's dtype.  May overlap X.
+
+        Returns
+        -------
+        a : ndarray of shape (m, n_out) or (n_out,)
+            The activations of the last layer; `out` if it was given.
+
+        Raises
+        ------
+        ValueError
+            If a shape or the dtype of `out` does not fit.
+        TypeError
+            If X does not hold real numbers.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> fn.Network([2, 3, 1], seed=0).predict([[0, 1], [1, 0], [1, 1]]).shape
+        (3, 1)
+        """
+        X, single = _checks.check_inputs(X, self.sizes[0], self.dtype)
+        shape = (len(X), self.sizes[-1])
+        if out is None:
+            a = np.empty(shape, self.dtype)
+            self._engine.predict_into(X, a)
+            return a[0] if single else a
+        target = _checks.check_out(out, shape[1:] if single else shape, self.dtype, X)
+        self._engine.predict_into(X, target)
+        if target is not out:
+            out[...] = target
+        return out
+
+    def classify(self, X):
+        """Labels: the position of the largest output, or whether a single output is at least ½.
+
+        Returns
+        -------
+        labels : ndarray of int, shape (m,), or int for one sample
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> fn.Network([2, 3, 4], seed=0).classify([[0, 1], [1, 0]]).shape
+        (2,)
+        """
+        a = self.predict(X)
+        labels = (a[..., 0] >= 0.5).astype(np.intp) if self.sizes[-1] == 1 else a.argmax(axis=-1)
+        return int(labels) if a.ndim == 1 else labels
+
+    def forward(self, X):
+        """Weighted inputs z and activations a of every layer.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+
+        Returns
+        -------
+        Forward
+            z[l] and a[l], each (m, sizes[l + 1]), or (sizes[l + 1],) for one sample: layer l here
+            is layer l + 2 of the notes, which count from 1 and count the input.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> z, a = fn.Network([2, 3, 1], seed=0).forward([[0, 1]])
+        >>> [layer.shape for layer in a]
+        [(1, 3), (1, 1)]
+        """
+        X, single = _checks.check_inputs(X, self.sizes[0], self.dtype)
+        z, a = self._per_layer(len(X)), self._per_layer(len(X))
+        self._engine.forward_into(X, z, a)
+        return Forward([layer[0] for layer in z], [layer[0] for layer in a]) if single else Forward(z, a)
+
+    def _per_layer(self, m):
+        return [np.empty((m, n), self.dtype) for n in self.sizes[1:]]
+
+    # -- cost and gradient ---------------------------------------------------
+
+    def cost(self, X, Y):
+        """Mean cost C over a batch.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+        Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> net = fn.Network([1, 1], init=[0.0, 0.0])
+        >>> net.cost([[3.0]], [[1.0]])
+        0.125
+        """
+        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
+        return self._engine.cost_of(X, Y)
+
+    def backprop(self, X, Y):
+        """Backpropagation, everything it finds: equations BP1-BP4 of the notes.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+        Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
+
+        Returns
+        -------
+        Backprop
+            cost, the mean; delta[l] = ∂C_x/∂z^l for each sample, (m, sizes[l + 1]), with no 1/m;
+            nabla_w[l] and nabla_b[l], the mean gradients, shaped like weights[l] and biases[l].
+
+        Raises
+        ------
+        ValueError
+            If a shape does not fit the net, or X and Y differ in length.
+
+        Notes
+        -----
+        `fastnet.reference.backprop` is the same, sample by sample in pure Python.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> found = fn.Network([2, 3, 1], seed=0).backprop([[0, 1], [1, 1]], [[1], [0]])
+        >>> [delta.shape for delta in found.delta], [nabla.shape for nabla in found.nabla_w]
+        ([(2, 3), (2, 1)], [(3, 2), (1, 3)])
+        """
+        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
+        if Y.ndim == 1:
+            Y = _checks.one_hot(Y, self.sizes[-1], self.dtype)
+        z, a, delta = (self._per_layer(len(X)) for _ in range(3))
+        nabla = aligned_vector(self.n_parameters, self.dtype)
+        cost = self._engine.backprop_into(X, Y, z, a, delta, nabla)
+        nabla_w, nabla_b = views(nabla, self.sizes)
+        return Backprop(cost, delta, list(nabla_w), list(nabla_b))
+
+    def value_and_gradient(self, X, Y, out=None):
+        """Mean cost and its gradient, as scipy.optimize wants them.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+        Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
+        out : ndarray of shape (n_parameters,), optional
+            Where to write the gradient; of the net's dtype.
+
+        Returns
+        -------
+        cost : float
+        gradient : ndarray of shape (n_parameters,)
+            Laid out like `parameters`; `out` if it was given.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> cost, gradient = fn.Network([2, 3, 1], seed=0).value_and_gradient([[0, 1]], [[1]])
+        >>> gradient.shape
+        (13,)
+        """
+        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
+        gradient = aligned_vector(self.n_parameters, self.dtype)
+        if out is not None:
+            target = _checks.check_out(out, gradient.shape, self.dtype, self.parameters)
+            gradient = target if not (np.may_share_memory(target, X) or np.may_share_memory(target, Y)) else gradient
+        cost = self._engine.gradient_into(X, Y, gradient)
+        if out is None:
+            return cost, gradient
+        if gradient is not out:
+            out[...] = gradient
+        return cost, out
+
+    def check_gradient(self, X, Y):
+        """Compare the gradient with central differences of the cost.
+
+        Two passes a parameter: for small nets and a few samples.  A float32 net is compared
+        through a float64 copy, whose differences are finer, and then held to that copy.
+
+        Returns
+        -------
+        GradientCheck
+            `error`, the largest difference relative to the largest entry of the gradient;
+            `tolerance`, what rounding and the step explain; `worst`, where; `ok`.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> fn.Network([2, 3, 1], seed=0).check_gradient([[0, 1], [1, 1]], [[1], [0]]).ok
+        True
+        """
+        exact = self if self.dtype == np.float64 else self.copy(dtype="float64")
+        X, Y = _checks.check_samples(X, Y, exact.sizes, exact.dtype)
+        gradient = self.value_and_gradient(X, Y)[1].astype(np.float64)
+        differences = central_differences(exact.copy(), X, Y)
+        gap = np.abs(gradient - differences)
+        worst = int(gap.argmax())
+        scale = max(np.abs(differences).max(), np.finfo(self.dtype).tiny)
+        # ~1e-9 is left of float64 by a step of 6e-6 (cube root of eps); float32 adds its own rounding
+        tolerance = 1e-7 if self.dtype == np.float64 else 1e-7 + 1000 * float(np.finfo(np.float32).eps)
+        error = float(gap[worst] / scale)
+        return GradientCheck(error, tolerance, worst, bool(error <= tolerance))
+
+    # -- training ------------------------------------------------------------
+
+    def fit(self, X, Y, *, epochs=30, batch_size=10, learning_rate=3.0, validation=None, shuffle=True,
+            seed=None, callbacks=(), progress=None):
+        """Train by gradient descent on mini-batches.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in)
+            Inputs, finite.
+        Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
+            Desired outputs, finite.
+        epochs : int
+            Passes over the data.
+        batch_size : int
+            Samples a step; 1 is online learning, m or more is full-batch gradient descent.  The
+            last batch of an epoch may be shorter.
+        learning_rate : float
+            η of w ← w − η ∂C/∂w, where C is the mean over the batch.
+        validation : (X, Y) or float, optional
+            Samples to watch, or the fraction of the given ones to hold out for that.
+        shuffle : bool
+            Take the samples in a new random order each epoch; False: as they stand.
+        seed : int, numpy.random.Generator, optional
+            Decides the orders (and the held-out samples).
+        callbacks : callable or sequence of callables
+            Called as callback(info) after each epoch; see fastnet.training.EpochInfo.
+        progress : bool, optional
+            Write a progress line to stderr.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError, TypeError
+            Before anything changes: a shape, a value or a name that does not fit; NaN or infinity in X or Y.
+        KeyboardInterrupt
+            On Ctrl-C, after the batch under way; the net keeps what it has learned.
+
+        Warns
+        -----
+        RuntimeWarning
+            If the cost stops being finite: training ends, the best finite parameters are kept.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> net = fn.Network([2, 3, 1], seed=0)
+        >>> history = net.fit([[0, 0], [0, 1], [1, 0], [1, 1]], [0, 1, 1, 0], epochs=2000, batch_size=4, seed=0)
+        >>> net.classify([[0, 0], [0, 1], [1, 0], [1, 1]])
+        array([0, 1, 1, 0])
+        """
+        return training.fit(
+            self, X, Y, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, validation=validation,
+            shuffle=shuffle, seed=seed, callbacks=callbacks, progress=progress)
+
+    def partial_fit(self, X, Y, *, batch_size=10, learning_rate=3.0, shuffle=False, seed=None):
+        """One pass of gradient descent over a batch of data, for data that come in pieces.
+
+        Parameters are those of `fit`; rows are taken in order unless `shuffle`.
+
+        Returns
+        -------
+        Network
+            The net itself.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> net = fn.Network([2, 3, 1], seed=0).partial_fit([[0, 1]], [[1]], learning_rate=0.1)
+        """
+        self.fit(X, Y, epochs=1, batch_size=batch_size, learning_rate=learning_rate, shuffle=shuffle, seed=seed)
+        return self
+
+    # -- copies and files ----------------------------------------------------
+
+    def copy(self, dtype=None):
+        """An independent net with the same parameters, in another dtype if one is given."""
+        return type(self)(self.sizes, activation=self.activations, cost=self.cost_name,
+                          dtype=self.dtype if dtype is None else dtype, init=self.parameters)
+
+    __copy__ = copy
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __reduce__(self):
+        return rebuild, (type(self), self.sizes, self.activations, self.cost_name, self.dtype.name,
+                         self.parameters.copy())
+
+    def save(self, path):
+        """Write the net to a safetensors file, atomically; see fastnet.persistence.save."""
+        from fastnet import persistence
+        persistence.save(self, path)
+
+
+def rebuild(kind, sizes, activations, cost, dtype, parameters):
+    """A net from what pickle kept of it."""
+    return kind(sizes, activation=activations, cost=cost, dtype=dtype, init=parameters)
+
+
+def aligned_vector(n, dtype):
+    """A flat zeroed (n,) vector that starts on a multiple of 64 bytes."""
+    n_bytes = n * dtype.itemsize
+    memory = np.zeros(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start:start + n_bytes].view(dtype)
+
+
+def views(vector, sizes):
+    """weights and biases as views into a flat parameter vector."""
+    weights, biases, start = [], [], 0
+    for p, n in zip(sizes, sizes[1:]):
+        weights.append(vector[start:start + n * p].reshape(n, p))
+        biases.append(vector[start + n * p:start + n * p + n])
+        start += n * p + n
+    return tuple(weights), tuple(biases)
+
+
+def central_differences(net, X, Y):
+    """The gradient of net.cost by central differences; changes the net's parameters."""
+    step = np.cbrt(np.finfo(np.float64).eps)
+    differences = np.empty(net.n_parameters)
+    for i, value in enumerate(net.parameters.copy()):
+        h = step * max(1.0, abs(value))
+        net.parameters[i] = value + h
+        above = net.cost(X, Y)
+        net.parameters[i] = value - h
+        differences[i] = (above - net.cost(X, Y)) / (2 * h)
+        net.parameters[i] = value
+    return differences
