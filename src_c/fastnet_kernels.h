@@ -21,6 +21,48 @@ enum { FASTNET_ACTIVATIONS(FASTNET_CODE) FASTNET_N_ACTIVATIONS };
 enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
 #undef FASTNET_CODE
 
+/* A data set and the order in which its rows are taken. */
+typedef struct {
+    const void *x;              /* (m, inputs) of the net */
+    const void *y;              /* (m, outputs), or NULL where labels are given */
+    const ptrdiff_t *labels;    /* (m,) classes, or NULL */
+    const ptrdiff_t *order;     /* (m,), or NULL: as they stand */
+    ptrdiff_t m;
+} fastnet_data;
+
+/* How far an epoch has come. */
+typedef struct {
+    ptrdiff_t rows;             /* samples seen */
+    double cost;                /* summed over them */
+    int finite;                 /* no batch's cost was NaN or infinite */
+} fastnet_progress;
+
+/* A net packed for training, and the work space of its steps: filled by fastnet/_core/fast.pyx.
+ * One sample a step ("online"): the first layer in panels, the others in padded rows.
+ * Batches: every layer in panels.  void * is float * or double *. */
+typedef struct {
+    size_t p, n;                /* inputs, outputs */
+    size_t ld;                  /* stride of a and delta: n padded, or more */
+    int activation;
+    void *w;                    /* packed */
+    void *b;                    /* (n padded,) */
+    void *transposed;           /* room for packed w', or NULL: BP2 by sums over lanes */
+    void *nabla_w, *nabla_b;    /* like w and b; NULL where a batch is one block */
+    void *a;                    /* (rows, ld) */
+    void *delta;                /* (rows, ld) */
+} fastnet_layer;
+
+typedef struct {
+    size_t n_layers;
+    size_t rows;                /* samples that fit */
+    int cost;
+    fastnet_layer *layer;
+    void *y;                    /* (outputs,) a label's one-hot row */
+    void *zeros;                /* (widest layer padded,), all 0 */
+    const void **x;             /* (rows,) the inputs of a batch, where they lie */
+    const void **above;         /* (rows,) work: rows of one layer's buffer */
+} fastnet_trainer;
+
 #define FASTNET_TABLE(REAL, PRECISION)                                                          \
     typedef struct {                                                                            \
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
@@ -32,6 +74,13 @@ enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
         void (*exp)(size_t n, const REAL *x, REAL *y);                                          \
         void (*axpy)(size_t n, REAL alpha, const REAL *x, REAL *y);                             \
         int (*all_finite)(size_t n, const REAL *x);                                             \
+        size_t (*padded)(size_t n);                                                             \
+        void (*pack)(size_t n, size_t p, const REAL *w, REAL *packed);                          \
+        void (*unpack)(size_t n, size_t p, const REAL *packed, REAL *w);                        \
+        void (*minibatch_epoch)(const fastnet_trainer *, const fastnet_data *,      \
+                                size_t batch_size, REAL eta, size_t max_rows, fastnet_progress *); \
+        void (*online_epoch)(const fastnet_trainer *, const fastnet_data *,         \
+                             REAL eta, size_t max_rows, fastnet_progress *);                    \
     } fastnet_kernels_##PRECISION;
 
 FASTNET_TABLE(float, f32)

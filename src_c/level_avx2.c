@@ -8,6 +8,7 @@
 #include <string.h>
 FASTNET_TARGET_BEGIN_AVX2
 #define LEVEL avx2
+#define VECTOR_BYTES 32
 #include "level.inc"
 FASTNET_TARGET_END
 #else

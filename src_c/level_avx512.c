@@ -6,6 +6,7 @@
 #include <string.h>
 FASTNET_TARGET_BEGIN_AVX512
 #define LEVEL avx512
+#define VECTOR_BYTES 64
 #include "level.inc"
 FASTNET_TARGET_END
 #else

@@ -1,5 +1,7 @@
 /* Forgets what precision_f32.h or precision_f64.h said. */
 #undef REAL
+#undef REAL_BYTES
+#undef INT
 #undef INT_BITS
 #undef SUFFIX
 #undef C

@@ -1,6 +1,8 @@
 /* What an .inc file needs to know to be compiled for float: the type, the names
  * and the constants of exp.  Its twin is precision_f64.h. */
 #define REAL float
+#define REAL_BYTES 4
+#define INT int32_t
 #define INT_BITS uint32_t
 #define SUFFIX f32
 #define C(x) x##f

@@ -1,6 +1,8 @@
 /* What an .inc file needs to know to be compiled for double: the type, the names
  * and the constants of exp.  Its twin is precision_f32.h. */
 #define REAL double
+#define REAL_BYTES 8
+#define INT int64_t
 #define INT_BITS uint64_t
 #define SUFFIX f64
 #define C(x) x

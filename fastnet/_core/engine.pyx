@@ -9,10 +9,14 @@ from cpython.exc cimport PyErr_CheckSignals
 
 import numpy as np
 
+from fastnet._core import plan as planning
+
 from fastnet._core cimport blas
 from fastnet._core.backprop cimport backpropagate, feedforward
-from fastnet._core.epoch cimport Buffers, Data, Progress, add_gradient, run_epoch, shuffle, total_cost
+from fastnet._core.epoch cimport Buffers, add_gradient, run_epoch, shuffle, total_cost
+from fastnet._core.kernels cimport Data, Progress
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
+from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
 
 cnp.import_array()
@@ -181,12 +185,40 @@ cdef class Engine:
         Returns (summed cost, rows seen).  Fewer rows than X has: the cost of the last batch
         seen was NaN or infinite.  Ctrl-C raises KeyboardInterrupt between two batches.
         """
-        blas.load()
+        plan = planning.plan_training(self.sizes, min(batch_size, X.shape[0]))
+        if plan.path == "plain":
+            blas.load()
+            if self.single:
+                return self.train_plain[float](X, Y, order, batch_size, eta)
+            return self.train_plain[double](X, Y, order, batch_size, eta)
+        transposes = [layer.backward == "transposed tiles" for layer in plan.layers]
+        trainer = new_trainer(self.net, self.single, plan.path == "online", transposes, plan.rows, batch_size > plan.rows)
         if self.single:
-            return self.train_typed[float](X, Y, order, batch_size, eta)
-        return self.train_typed[double](X, Y, order, batch_size, eta)
+            return self.train_fast[float](trainer, X, Y, order, batch_size, eta)
+        return self.train_fast[double](trainer, X, Y, order, batch_size, eta)
 
-    cdef train_typed(self, cnp.ndarray X, cnp.ndarray Y, order, Py_ssize_t batch_size, double eta, real* dummy=NULL):
+    cdef train_fast(self, Trainer trainer, cnp.ndarray X, cnp.ndarray Y, order, Py_ssize_t batch_size, double eta,
+                    real* dummy=NULL):
+        cdef Data data = self.data_of(X, Y, order)
+        cdef Progress progress = Progress(rows=0, cost=0, finite=True)
+        cdef real* parameters = <real*>self.parameters.data
+        cdef Py_ssize_t rows_between_signals = self.rows_between_signals()
+        with nogil:
+            trainer.load(parameters)
+        try:
+            while progress.rows < data.m and progress.finite:
+                with nogil:
+                    trainer.run(&data, batch_size, <real>eta, rows_between_signals, &progress)
+                PyErr_CheckSignals()
+        finally:
+            with nogil:
+                trainer.store(parameters)
+        return progress.cost, progress.rows, progress.finite
+
+    cdef Py_ssize_t rows_between_signals(self):
+        return <Py_ssize_t>(1 + SIGNAL_FLOPS / (3 * self.flops_a_row()))
+
+    cdef train_plain(self, cnp.ndarray X, cnp.ndarray Y, order, Py_ssize_t batch_size, double eta, real* dummy=NULL):
         cdef Data data = self.data_of(X, Y, order)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(min(batch_size, data.m)), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
@@ -194,7 +226,7 @@ cdef class Engine:
         cdef cnp.ndarray several_blocks = np.empty_like(self.parameters) if batch_size > work.rows else None
         cdef real* nabla = <real*>several_blocks.data if batch_size > work.rows else NULL
         cdef real* parameters = <real*>self.parameters.data
-        cdef Py_ssize_t rows_between_signals = <Py_ssize_t>(1 + SIGNAL_FLOPS / (3 * self.flops_a_row()))
+        cdef Py_ssize_t rows_between_signals = self.rows_between_signals()
         while progress.rows < data.m and progress.finite:
             with nogil:
                 run_epoch(self.net, &data, &buffers, batch_size, <real>eta, rows_between_signals,

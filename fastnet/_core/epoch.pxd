@@ -1,19 +1,8 @@
 """Whole passes over a data set: gathering batches, gradients in blocks, gradient descent."""
 
+from fastnet._core.kernels cimport Data, Progress
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
-
-cdef struct Data:
-    const void* x              # (m, sizes[0])
-    const void* y              # (m, sizes[-1]), or NULL where labels are given
-    const Py_ssize_t* labels   # (m,) classes, or NULL
-    const Py_ssize_t* order    # (m,) in which order rows are taken, or NULL for as they stand
-    Py_ssize_t m
-
-cdef struct Progress:
-    Py_ssize_t rows            # samples seen so far
-    double cost                # summed over them
-    bint finite                # no batch's cost was NaN or infinite
 
 cdef struct Buffers:
     Py_ssize_t rows            # samples that fit

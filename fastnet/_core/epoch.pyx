@@ -10,7 +10,7 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from fastnet._core.backprop cimport backpropagate, feedforward
-from fastnet._core.kernels cimport axpy, cost_and_nabla
+from fastnet._core.kernels cimport Data, Progress, axpy, cost_and_nabla
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 

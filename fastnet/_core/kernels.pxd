@@ -7,6 +7,38 @@ the two pointers below, so that one selected instruction level serves them all.
 from fastnet._core.types cimport real
 
 cdef extern from "fastnet_kernels.h" nogil:
+    ctypedef struct Data "fastnet_data":
+        const void* x
+        const void* y
+        const Py_ssize_t* labels
+        const Py_ssize_t* order
+        Py_ssize_t m
+
+    ctypedef struct Progress "fastnet_progress":
+        Py_ssize_t rows
+        double cost
+        bint finite
+
+    ctypedef struct TrainerLayer "fastnet_layer":
+        size_t p, n, ld
+        int activation
+        void* w
+        void* b
+        void* transposed
+        void* nabla_w
+        void* nabla_b
+        void* a
+        void* delta
+
+    ctypedef struct TrainerNet "fastnet_trainer":
+        size_t n_layers, rows
+        int cost
+        TrainerLayer* layer
+        void* y
+        void* zeros
+        const void** x
+        const void** above
+
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
         void (*prime)(size_t n, const float* z, const float* a, float* delta) noexcept nogil
@@ -21,6 +53,12 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*exp)(size_t n, const float* x, float* y) noexcept nogil
         void (*axpy)(size_t n, float alpha, const float* x, float* y) noexcept nogil
         int (*all_finite)(size_t n, const float* x) noexcept nogil
+        size_t (*padded)(size_t n) noexcept nogil
+        void (*pack)(size_t n, size_t p, const float* w, float* packed) noexcept nogil
+        void (*unpack)(size_t n, size_t p, const float* packed, float* w) noexcept nogil
+        void (*minibatch_epoch)(const TrainerNet*, const Data*, size_t batch_size, float eta, size_t max_rows,
+                                Progress*) noexcept nogil
+        void (*online_epoch)(const TrainerNet*, const Data*, float eta, size_t max_rows, Progress*) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
         activation_f64* activation
@@ -28,6 +66,12 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*exp)(size_t n, const double* x, double* y) noexcept nogil
         void (*axpy)(size_t n, double alpha, const double* x, double* y) noexcept nogil
         int (*all_finite)(size_t n, const double* x) noexcept nogil
+        size_t (*padded)(size_t n) noexcept nogil
+        void (*pack)(size_t n, size_t p, const double* w, double* packed) noexcept nogil
+        void (*unpack)(size_t n, size_t p, const double* packed, double* w) noexcept nogil
+        void (*minibatch_epoch)(const TrainerNet*, const Data*, size_t batch_size, double eta, size_t max_rows,
+                                Progress*) noexcept nogil
+        void (*online_epoch)(const TrainerNet*, const Data*, double eta, size_t max_rows, Progress*) noexcept nogil
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
@@ -79,3 +123,47 @@ cdef inline bint all_finite(Py_ssize_t n, const real* x) noexcept nogil:
         return f32[0].all_finite(n, x)
     else:
         return f64[0].all_finite(n, x)
+
+
+cdef inline size_t padded(size_t n, real* dummy=NULL) noexcept nogil:
+    """n rounded up to whole vectors."""
+    if real is float:
+        return f32[0].padded(n)
+    else:
+        return f64[0].padded(n)
+
+
+cdef inline void pack(size_t n, size_t p, const real* w, real* packed) noexcept nogil:
+    """w (n, p) row-major into panels (src_c/packing.inc)."""
+    if real is float:
+        f32[0].pack(n, p, w, packed)
+    else:
+        f64[0].pack(n, p, w, packed)
+
+
+cdef inline void unpack(size_t n, size_t p, const real* packed, real* w) noexcept nogil:
+    """Panels back into w (n, p) row-major."""
+    if real is float:
+        f32[0].unpack(n, p, packed, w)
+    else:
+        f64[0].unpack(n, p, packed, w)
+
+
+cdef inline void minibatch_epoch(
+    const TrainerNet* net, const Data* data, size_t batch_size, real eta, size_t max_rows, Progress* progress,
+) noexcept nogil:
+    """Batches from progress.rows on, in register tiles (src_c/minibatch.inc)."""
+    if real is float:
+        f32[0].minibatch_epoch(net, data, batch_size, eta, max_rows, progress)
+    else:
+        f64[0].minibatch_epoch(net, data, batch_size, eta, max_rows, progress)
+
+
+cdef inline void online_epoch(
+    const TrainerNet* net, const Data* data, real eta, size_t max_rows, Progress* progress,
+) noexcept nogil:
+    """Samples from progress.rows on, one a step (src_c/online.inc)."""
+    if real is float:
+        f32[0].online_epoch(net, data, eta, max_rows, progress)
+    else:
+        f64[0].online_epoch(net, data, eta, max_rows, progress)

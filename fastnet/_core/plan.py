@@ -1,0 +1,70 @@
+"""Which kernel serves which layer: the one place that decides.
+
+Every threshold stands here beside the measurement it comes from (bench/ repeats them).
+FASTNET_PATH=plain switches the fast paths off: the plain engine then does everything.
+"""
+
+import os
+from typing import NamedTuple
+
+BLOCK_ROWS = 512        # samples of one block of a batch: above, gradients of blocks are added up
+
+# BP2 from packed weights either sums over lanes, which costs about 21/n of the product itself, or
+# multiplies with a transposed copy, which costs about 5/m.  The two meet at n = 4.2 m.
+TRANSPOSE_BELOW = 4.2
+
+
+class LayerPlan(NamedTuple):
+    """What serves one layer in training."""
+
+    forward: str
+    backward: str | None       # None: the first layer needs no BP2
+    update: str
+
+
+class TrainingPlan(NamedTuple):
+    """How an epoch is run."""
+
+    path: str                  # "online", "minibatch" or "plain"
+    rows: int                  # samples of one block
+    layers: tuple
+
+
+def fast_paths():
+    """Whether the fast paths are on; FASTNET_PATH decides, looked up at each call."""
+    path = os.environ.get("FASTNET_PATH", "fast")
+    if path not in ("fast", "plain"):
+        raise ValueError(f"FASTNET_PATH must be fast or plain; got {path!r}")
+    return path == "fast"
+
+
+def plan_training(sizes, batch_size):
+    """The plan of an epoch of gradient descent.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+    batch_size : int
+        Not above the number of samples.
+
+    Returns
+    -------
+    TrainingPlan
+    """
+    n_layers = len(sizes) - 1
+    if not fast_paths():
+        return TrainingPlan("plain", min(batch_size, 256), (LayerPlan("gemm", "gemm", "gemm"),) * n_layers)
+    if batch_size == 1:
+        first = LayerPlan("fused with the update before", None, "fused with the next forward")
+        above = LayerPlan("rows", "fused rows", "fused rows")
+        return TrainingPlan("online", 1, (first,) + (above,) * (n_layers - 1))
+    rows = min(batch_size, BLOCK_ROWS)
+    layers = [LayerPlan("tiles", backward(l, sizes[l + 1], rows), "tiles") for l in range(n_layers)]
+    return TrainingPlan("minibatch", rows, tuple(layers))
+
+
+def backward(l, n, m):
+    """How BP2 is taken through layer l of n outputs for m samples."""
+    if l == 0:
+        return None
+    return "transposed tiles" if n <= TRANSPOSE_BELOW * m else "lane sums"

@@ -1,0 +1,9 @@
+/* Forgets what vectors_begin.h said. */
+#undef V
+#undef LANES
+#undef PANEL
+#undef LOAD
+#undef STORE
+#undef SHUFFLE
+#undef EVENS
+#undef ODDS
