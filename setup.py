@@ -25,7 +25,8 @@ DIRECTIVES = {
 # changes a result or the state of the processor.
 COMPILE_ARGS = (
     ["/O2"] if sys.platform == "win32"
-    else ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+    else ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
+          "-fvisibility=hidden"]
 )
 
 
