@@ -36,7 +36,7 @@ class GradientCheck(NamedTuple):
     ok: bool
 
 
-class Network:
+class Network(Engine):
     """A dense feedforward net, trained by gradient descent.
 
     Parameters
@@ -61,6 +61,8 @@ class Network:
 
     Attributes
     ----------
+    sizes : tuple of int
+        Neurons a layer, input first.
     parameters : ndarray of shape (n_parameters,)
         All parameters, per layer w row-major then b; writable, and seen by every view.
     weights, biases : tuple of ndarray
@@ -88,7 +90,7 @@ class Network:
         self.cost_name = _checks.check_choice("cost", cost, kernels.COSTS)
         dtype = _checks.check_dtype(dtype)
         n_parameters = sum(n * p + n for p, n in zip(sizes, sizes[1:]))
-        self._engine = Engine(
+        self._lay_out(
             sizes,
             tuple(kernels.ACTIVATIONS.index(name) for name in self.activations),
             kernels.COSTS.index(self.cost_name),
@@ -101,16 +103,11 @@ class Network:
     @property
     def parameters(self):
         """All parameters, flat (n_parameters,): per layer w row-major, then b."""
-        return self._engine.parameters
+        return self._parameters
 
     @parameters.setter
     def parameters(self, vector):
         self.parameters[:] = _checks.check_vector("parameters", vector, self.n_parameters, self.dtype)
-
-    @property
-    def sizes(self):
-        """Neurons a layer, input first; a tuple."""
-        return self._engine.sizes
 
     @property
     def dtype(self):
@@ -170,46 +167,16 @@ class Network:
 
     # -- outputs -------------------------------------------------------------
 
-    def __call__(self, X):
-        """Outputs for a batch (m, n_in) or one sample (n_in,): `predict` without `out`."""
-        return self.predict(X)
-
-    def predict(self, X, out=None):
-        """Outputs of the net.
-
-        Parameters
-        ----------
-        X : array_like of shape (m, n_in) or (n_in,)
-            Inputs, one sample per row, or a single sample.
-        out : ndarray of shape (m, n_out) or (n_out,), optional
-            Where to write the outputs; of the net's dtype.  May overlap X.
-
-        Returns
-        -------
-        a : ndarray of shape (m, n_out) or (n_out,)
-            The activations of the last layer; `out` if it was given.
-
-        Raises
-        ------
-        ValueError
-            If a shape or the dtype of `out` does not fit.
-        TypeError
-            If X does not hold real numbers.
-
-        Examples
-        --------
-        >>> import fastnet as fn
-        >>> fn.Network([2, 3, 1], seed=0).predict([[0, 1], [1, 0], [1, 1]]).shape
-        (3, 1)
-        """
+    def _predict(self, X, out):
+        """`predict` of anything: checked, converted where needed."""
         X, single = _checks.check_inputs(X, self.sizes[0], self.dtype)
         shape = (len(X), self.sizes[-1])
         if out is None:
             a = np.empty(shape, self.dtype)
-            self._engine.predict_into(X, a)
+            self.predict_into(X, a)
             return a[0] if single else a
         target = _checks.check_out(out, shape[1:] if single else shape, self.dtype, X)
-        self._engine.predict_into(X, target)
+        self.predict_into(X, target)
         if target is not out:
             out[...] = target
         return out
@@ -253,7 +220,7 @@ class Network:
         """
         X, single = _checks.check_inputs(X, self.sizes[0], self.dtype)
         z, a = self._per_layer(len(X)), self._per_layer(len(X))
-        self._engine.forward_into(X, z, a)
+        self.forward_into(X, z, a)
         return Forward([layer[0] for layer in z], [layer[0] for layer in a]) if single else Forward(z, a)
 
     def _per_layer(self, m):
@@ -281,7 +248,7 @@ class Network:
         0.125
         """
         X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
-        return self._engine.cost_of(X, Y)
+        return self.cost_of(X, Y)
 
     def backprop(self, X, Y):
         """Backpropagation, everything it finds: equations BP1-BP4 of the notes.
@@ -318,7 +285,7 @@ class Network:
             Y = _checks.one_hot(Y, self.sizes[-1], self.dtype)
         z, a, delta = (self._per_layer(len(X)) for _ in range(3))
         nabla = aligned_vector(self.n_parameters, self.dtype)
-        cost = self._engine.backprop_into(X, Y, z, a, delta, nabla)
+        cost = self.backprop_into(X, Y, z, a, delta, nabla)
         nabla_w, nabla_b = views(nabla, self.sizes)
         return Backprop(cost, delta, list(nabla_w), list(nabla_b))
 
@@ -350,7 +317,7 @@ class Network:
         if out is not None:
             target = _checks.check_out(out, gradient.shape, self.dtype, self.parameters)
             gradient = target if not (np.may_share_memory(target, X) or np.may_share_memory(target, Y)) else gradient
-        cost = self._engine.gradient_into(X, Y, gradient)
+        cost = self.gradient_into(X, Y, gradient)
         if out is None:
             return cost, gradient
         if gradient is not out:
@@ -493,7 +460,7 @@ def rebuild(kind, sizes, activations, cost, dtype, parameters):
 def aligned_vector(n, dtype):
     """A flat zeroed (n,) vector that starts on a multiple of 64 bytes."""
     n_bytes = n * dtype.itemsize
-    memory = np.zeros(n_bytes + ALIGNMENT, np.uint8)
+    memory = np.zeros(n_bytes + 2 * ALIGNMENT, np.uint8)      # the last vector may be read beyond its end
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start:start + n_bytes].view(dtype)
 

@@ -21,6 +21,17 @@ enum { FASTNET_ACTIVATIONS(FASTNET_CODE) FASTNET_N_ACTIVATIONS };
 enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
 #undef FASTNET_CODE
 
+/* A net: where its parameters lie in the flat vector, per layer w row-major, then b. */
+typedef struct {
+    ptrdiff_t n_layers;         /* layers of weights: one less than layers of neurons */
+    ptrdiff_t *sizes;           /* (n_layers + 1,) neurons a layer, input first */
+    ptrdiff_t *w, *b;           /* (n_layers,) where w and b start */
+    int *activation;            /* (n_layers,) codes */
+    int cost;                   /* code */
+    ptrdiff_t n_parameters;
+    ptrdiff_t width;            /* neurons of the widest layer, the input not counted */
+} fastnet_layout;
+
 /* A data set and the order in which its rows are taken. */
 typedef struct {
     const void *x;              /* (m, inputs) of the net */
@@ -63,6 +74,13 @@ typedef struct {
     const void **above;         /* (rows,) work: rows of one layer's buffer */
 } fastnet_trainer;
 
+/* A net packed for inference: of its layers p, n, ld, activation, w and b count. */
+typedef struct {
+    size_t n_layers;
+    size_t width;               /* widest ld */
+    fastnet_layer *layer;
+} fastnet_packed;
+
 #define FASTNET_TABLE(REAL, PRECISION)                                                          \
     typedef struct {                                                                            \
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
@@ -81,6 +99,9 @@ typedef struct {
                                 size_t batch_size, REAL eta, size_t max_rows, fastnet_progress *); \
         void (*online_epoch)(const fastnet_trainer *, const fastnet_data *,         \
                              REAL eta, size_t max_rows, fastnet_progress *);                    \
+        void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \
+        void (*predict)(const fastnet_packed *, size_t m, size_t rows, const REAL *x, REAL *out, \
+                        REAL *work, const void **row);                                          \
     } fastnet_kernels_##PRECISION;
 
 FASTNET_TABLE(float, f32)

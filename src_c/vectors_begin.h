@@ -3,6 +3,7 @@
 typedef REAL NAME(V) __attribute__((vector_size(VECTOR_BYTES)));
 typedef REAL NAME(VU) __attribute__((vector_size(VECTOR_BYTES), aligned(REAL_BYTES), may_alias));
 typedef INT NAME(VI) __attribute__((vector_size(VECTOR_BYTES)));
+typedef INT NAME(VIU) __attribute__((vector_size(VECTOR_BYTES), aligned(REAL_BYTES), may_alias));
 
 #define V NAME(V)
 #define LANES (VECTOR_BYTES / REAL_BYTES)
@@ -16,17 +17,21 @@ typedef INT NAME(VI) __attribute__((vector_size(VECTOR_BYTES)));
 #define SHUFFLE(x, y, ...) __builtin_shuffle(x, y, (NAME(VI)){__VA_ARGS__})
 #endif
 
-/* The even and the odd lanes of x followed by those of y. */
+/* The even and the odd lanes of x followed by those of y; as many set lanes as a vector has. */
 #if VECTOR_BYTES / REAL_BYTES == 2
+#define TAIL_MASK -1, -1
 #define EVENS(x, y) SHUFFLE(x, y, 0, 2)
 #define ODDS(x, y) SHUFFLE(x, y, 1, 3)
 #elif VECTOR_BYTES / REAL_BYTES == 4
+#define TAIL_MASK -1, -1, -1, -1
 #define EVENS(x, y) SHUFFLE(x, y, 0, 2, 4, 6)
 #define ODDS(x, y) SHUFFLE(x, y, 1, 3, 5, 7)
 #elif VECTOR_BYTES / REAL_BYTES == 8
+#define TAIL_MASK -1, -1, -1, -1, -1, -1, -1, -1
 #define EVENS(x, y) SHUFFLE(x, y, 0, 2, 4, 6, 8, 10, 12, 14)
 #define ODDS(x, y) SHUFFLE(x, y, 1, 3, 5, 7, 9, 11, 13, 15)
 #else
+#define TAIL_MASK -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1
 #define EVENS(x, y) SHUFFLE(x, y, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
 #define ODDS(x, y) SHUFFLE(x, y, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
 #endif

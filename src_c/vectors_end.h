@@ -7,3 +7,4 @@
 #undef SHUFFLE
 #undef EVENS
 #undef ODDS
+#undef TAIL_MASK

@@ -6,6 +6,7 @@ native and of the net's dtype; labels are intp within range.  Nothing is checked
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 
 import numpy as np
 
@@ -14,8 +15,10 @@ from fastnet._core import plan as planning
 from fastnet._core cimport blas
 from fastnet._core.backprop cimport backpropagate, feedforward
 from fastnet._core.epoch cimport Buffers, add_gradient, run_epoch, shuffle, total_cost
-from fastnet._core.kernels cimport Data, Progress
+from fastnet._core.kernels cimport Data, Progress, infer
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
+from fastnet._core.packed cimport Packed, new_packed
+from fastnet._core.single cimport is_target, is_vector
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
 
@@ -25,6 +28,7 @@ cdef enum:
     BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
     GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
     SIGNAL_FLOPS = 500_000_000  # about 50 ms: how often Ctrl-C is looked for
+    STACK_BYTES = 8192          # work space of one sample up to this size lies on the stack
 
 
 def shuffled(Py_ssize_t m, seed):
@@ -38,12 +42,18 @@ def shuffled(Py_ssize_t m, seed):
 
 
 cdef class Engine:
-    """Parameters and layout of one net, and every compiled pass over them."""
+    """Parameters and layout of one net, and every compiled pass over them.
+
+    The base of Network, so that a call with one sample of the right kind runs without any Python
+    in between; whatever else is called with goes to Network's `_predict`, which checks.
+    """
 
     cdef Layout* net
-    cdef readonly cnp.ndarray parameters
+    cdef readonly cnp.ndarray _parameters
     cdef readonly tuple sizes
     cdef bint single                       # float32
+    cdef int typenum
+    cdef Py_ssize_t n_in, n_out
 
     def __cinit__(self):
         self.net = NULL
@@ -51,13 +61,89 @@ cdef class Engine:
     def __dealloc__(self):
         free_layout(self.net)
 
-    def __init__(self, tuple sizes, tuple activation, int cost, cnp.ndarray parameters not None):
+    cdef _set_up(self, tuple sizes, tuple activation, int cost, cnp.ndarray parameters):
         if self.net != NULL:
-            raise TypeError("a net can't be initialised twice")
+            raise TypeError("a net can't be initialised twice; make a new one")
         self.net = new_layout(sizes, activation, cost)
         self.sizes = sizes
-        self.parameters = parameters
+        self._parameters = parameters
         self.single = parameters.dtype == np.float32
+        self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
+        self.n_in = sizes[0]
+        self.n_out = sizes[len(sizes) - 1]
+
+    def _lay_out(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None):
+        """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers."""
+        self._set_up(sizes, activation, cost, parameters)
+
+    # -- one sample ----------------------------------------------------------
+
+    def __call__(self, X):
+        """Outputs for a batch (m, n_in) or one sample (n_in,): `predict` without `out`."""
+        cdef cnp.npy_intp n_out = self.n_out
+        if self.net != NULL and is_vector(X, self.typenum, self.n_in):
+            out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
+            self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        return self._predict(X, None)
+
+    def predict(self, X, out=None):
+        """Outputs of the net.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+            Inputs, one sample per row, or a single sample.
+        out : ndarray of shape (m, n_out) or (n_out,), optional
+            Where to write the outputs; of the net's dtype.  May overlap X.
+
+        Returns
+        -------
+        a : ndarray of shape (m, n_out) or (n_out,)
+            The activations of the last layer; `out` if it was given.
+
+        Raises
+        ------
+        ValueError
+            If a shape or the dtype of `out` does not fit.
+        TypeError
+            If X does not hold real numbers.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> fn.Network([2, 3, 1], seed=0).predict([[0, 1], [1, 0], [1, 1]]).shape
+        (3, 1)
+        """
+        if (self.net != NULL and is_vector(X, self.typenum, self.n_in)
+                and is_target(out, self.typenum, self.n_out)):
+            self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        return self._predict(X, out)
+
+    cdef int infer_into(self, cnp.ndarray X, cnp.ndarray out) except -1:
+        if self.single:
+            return self.infer_typed[float](<const float*>cnp.PyArray_DATA(X), <float*>cnp.PyArray_DATA(out))
+        return self.infer_typed[double](<const double*>cnp.PyArray_DATA(X), <double*>cnp.PyArray_DATA(out))
+
+    cdef int infer_typed(self, const real* x, real* out) except -1:
+        """One sample; nothing is allocated unless a layer is too wide for the stack."""
+        cdef char stack[STACK_BYTES]
+        cdef Py_ssize_t n_bytes = 2 * self.net.width * sizeof(real)
+        cdef void* work = stack
+        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
+        if n_bytes > STACK_BYTES:
+            work = PyMem_RawMalloc(n_bytes)
+            if work == NULL:
+                raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+        if 2 * self.net.n_parameters < GIL_FLOPS:
+            infer(self.net, parameters, x, out, <real*>work)
+        else:
+            with nogil:
+                infer(self.net, parameters, x, out, <real*>work)
+        if n_bytes > STACK_BYTES:
+            PyMem_RawFree(work)
+        return 0
 
     cdef double flops_a_row(self):
         """Multiplications and additions of a forward pass, one sample."""
@@ -69,22 +155,36 @@ cdef class Engine:
     # -- forward -------------------------------------------------------------
 
     def predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
-        """out = a^L for the rows of X."""
-        blas.load()
+        """out = a^L for the rows of X; out must not overlap X."""
+        plan = planning.plan_inference(self.sizes, X.shape[0])
+        if plan.path == "plain":
+            blas.load()
         if self.single:
-            self.predict_typed[float](X, out)
+            self.predict_typed[float](plan.path, plan.rows, X, out)
         else:
-            self.predict_typed[double](X, out)
+            self.predict_typed[double](plan.path, plan.rows, X, out)
 
-    cdef predict_typed(self, cnp.ndarray X, cnp.ndarray out, real* dummy=NULL):
-        cdef Py_ssize_t m = X.shape[0], last = self.net.n_layers - 1
-        cdef Workspace work = Workspace.for_inference(self.net, self.rows_for(m), sizeof(real))
-        cdef const real* parameters = <const real*>self.parameters.data
+    cdef predict_typed(self, str path, Py_ssize_t rows, cnp.ndarray X, cnp.ndarray out, real* dummy=NULL):
+        cdef Py_ssize_t m = X.shape[0], i
+        cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
         cdef real* y = <real*>out.data
-        if m * self.flops_a_row() < GIL_FLOPS:
-            predict_blocks(self.net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
+        cdef Workspace work
+        cdef Packed packed
+        cdef char* scratch
+        if path == "samples":
+            for i in range(m):
+                self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
+        elif path == "tiles":
+            packed = new_packed[real](self.net, parameters)
+            scratch = <char*>PyMem_RawMalloc(packed.work_bytes(rows, sizeof(real)))
+            if scratch == NULL:
+                raise MemoryError("no memory for a work space")
+            with nogil:
+                packed.predict(m, rows, x, y, scratch)
+            PyMem_RawFree(scratch)
         else:
+            work = Workspace.for_inference(self.net, rows, sizeof(real))
             with nogil:
                 predict_blocks(self.net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
 
@@ -99,7 +199,7 @@ cdef class Engine:
     cdef forward_typed(self, cnp.ndarray X, list z, list a, real* dummy=NULL):
         cdef Py_ssize_t m = X.shape[0]
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
-        cdef const real* parameters = <const real*>self.parameters.data
+        cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
         point_at(work.z, z)
         point_at(work.a, a)
@@ -119,7 +219,7 @@ cdef class Engine:
         cdef Data data = self.data_of(X, Y, None)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
-        cdef const real* parameters = <const real*>self.parameters.data
+        cdef const real* parameters = <const real*>self._parameters.data
         cdef double cost
         if data.m * self.flops_a_row() < GIL_FLOPS:
             cost = total_cost(self.net, &data, &buffers, parameters)
@@ -140,7 +240,7 @@ cdef class Engine:
                                cnp.ndarray nabla, real* dummy=NULL) except? -1:
         cdef Py_ssize_t m = X.shape[0]
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
-        cdef const real* parameters = <const real*>self.parameters.data
+        cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
         cdef const real* y = <const real*>Y.data
         cdef real* target = <real*>nabla.data
@@ -165,7 +265,7 @@ cdef class Engine:
         cdef Data data = self.data_of(X, Y, None)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
-        cdef const real* parameters = <const real*>self.parameters.data
+        cdef const real* parameters = <const real*>self._parameters.data
         cdef real* target = <real*>nabla.data
         cdef real alpha = <real>(1.0 / data.m)
         cdef double cost
@@ -201,7 +301,7 @@ cdef class Engine:
                     real* dummy=NULL):
         cdef Data data = self.data_of(X, Y, order)
         cdef Progress progress = Progress(rows=0, cost=0, finite=True)
-        cdef real* parameters = <real*>self.parameters.data
+        cdef real* parameters = <real*>self._parameters.data
         cdef Py_ssize_t rows_between_signals = self.rows_between_signals()
         with nogil:
             trainer.load(parameters)
@@ -223,9 +323,9 @@ cdef class Engine:
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(min(batch_size, data.m)), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
         cdef Progress progress = Progress(rows=0, cost=0, finite=True)
-        cdef cnp.ndarray several_blocks = np.empty_like(self.parameters) if batch_size > work.rows else None
+        cdef cnp.ndarray several_blocks = np.empty_like(self._parameters) if batch_size > work.rows else None
         cdef real* nabla = <real*>several_blocks.data if batch_size > work.rows else NULL
-        cdef real* parameters = <real*>self.parameters.data
+        cdef real* parameters = <real*>self._parameters.data
         cdef Py_ssize_t rows_between_signals = self.rows_between_signals()
         while progress.rows < data.m and progress.finite:
             with nogil:

@@ -4,6 +4,7 @@ Only the module `kernels` links src_c/; the others reach the tables in use throu
 the two pointers below, so that one selected instruction level serves them all.
 """
 
+from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
 cdef extern from "fastnet_kernels.h" nogil:
@@ -39,6 +40,10 @@ cdef extern from "fastnet_kernels.h" nogil:
         const void** x
         const void** above
 
+    ctypedef struct PackedNet "fastnet_packed":
+        size_t n_layers, width
+        TrainerLayer* layer
+
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
         void (*prime)(size_t n, const float* z, const float* a, float* delta) noexcept nogil
@@ -59,6 +64,9 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*minibatch_epoch)(const TrainerNet*, const Data*, size_t batch_size, float eta, size_t max_rows,
                                 Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, float eta, size_t max_rows, Progress*) noexcept nogil
+        void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
+        void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
+                        const void** row) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
         activation_f64* activation
@@ -72,6 +80,9 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*minibatch_epoch)(const TrainerNet*, const Data*, size_t batch_size, double eta, size_t max_rows,
                                 Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, double eta, size_t max_rows, Progress*) noexcept nogil
+        void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
+        void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
+                        const void** row) noexcept nogil
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
@@ -167,3 +178,11 @@ cdef inline void online_epoch(
         f32[0].online_epoch(net, data, eta, max_rows, progress)
     else:
         f64[0].online_epoch(net, data, eta, max_rows, progress)
+
+
+cdef inline void infer(const Layout* net, const real* parameters, const real* x, real* out, real* work) noexcept nogil:
+    """One sample from the flat parameter vector (src_c/infer.inc); work holds 2 net.width values."""
+    if real is float:
+        f32[0].infer(net, parameters, x, out, work)
+    else:
+        f64[0].infer(net, parameters, x, out, work)

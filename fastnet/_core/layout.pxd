@@ -1,14 +1,37 @@
 """How a net lies in memory: the flat parameter vector, and the work space of one call."""
 
-cdef struct Layout:
-    Py_ssize_t n_layers        # layers of weights: one less than layers of neurons
-    Py_ssize_t* sizes          # (n_layers + 1,) neurons a layer, input first
-    Py_ssize_t* w              # (n_layers,) where w^l starts in the parameter vector
-    Py_ssize_t* b              # (n_layers,) where b^l starts
-    int* activation            # (n_layers,) codes of kernels.ACTIVATIONS
-    int cost                   # code of kernels.COSTS
-    Py_ssize_t n_parameters
-    Py_ssize_t width           # neurons of the widest layer, the input not counted
+from libc.stddef cimport size_t
+
+cdef extern from "fastnet_kernels.h" nogil:
+    ctypedef struct Layout "fastnet_layout":
+        Py_ssize_t n_layers        # layers of weights: one less than layers of neurons
+        Py_ssize_t* sizes          # (n_layers + 1,) neurons a layer, input first
+        Py_ssize_t* w              # (n_layers,) where w^l starts in the parameter vector
+        Py_ssize_t* b              # (n_layers,) where b^l starts
+        int* activation            # (n_layers,) codes of kernels.ACTIVATIONS
+        int cost                   # code of kernels.COSTS
+        Py_ssize_t n_parameters
+        Py_ssize_t width           # neurons of the widest layer, the input not counted
+
+cdef enum:
+    ALIGNMENT = 64                 # bytes: no vector straddles a cache line
+    ALIASING = 256                 # bytes: a stride that this divides puts few cache sets to use
+
+
+cdef inline Py_ssize_t aligned(Py_ssize_t n_bytes) noexcept nogil:
+    return (n_bytes + ALIGNMENT - 1) & ~(<Py_ssize_t>ALIGNMENT - 1)
+
+
+cdef inline Py_ssize_t stride_for(Py_ssize_t n_padded, Py_ssize_t itemsize) noexcept nogil:
+    """Values from row to row of a buffer: a cache line more where rows would share cache sets."""
+    return n_padded + (ALIGNMENT // itemsize if n_padded * itemsize % ALIASING == 0 else 0)
+
+
+cdef inline void* take(char* base, Py_ssize_t* used, Py_ssize_t n_bytes) noexcept:
+    """The next aligned piece of a block; with no block yet (NULL) only its room is counted."""
+    cdef void* start = base + used[0] if base != NULL else NULL
+    used[0] += aligned(n_bytes)
+    return start
 
 cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL
 cdef void free_layout(Layout* layout) noexcept

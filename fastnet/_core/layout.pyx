@@ -7,10 +7,6 @@ Work space: one aligned block, carved here and nowhere else, so that kernels nev
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport uintptr_t
 
-cdef enum:
-    ALIGNMENT = 64
-
-
 cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL:
     cdef Py_ssize_t l, n_layers = len(activation)
     cdef Layout* layout = <Layout*>PyMem_Calloc(1, sizeof(Layout))
@@ -43,10 +39,6 @@ cdef void free_layout(Layout* layout) noexcept:
         PyMem_Free(layout.b)
         PyMem_Free(layout.activation)
         PyMem_Free(layout)
-
-
-cdef inline Py_ssize_t aligned(Py_ssize_t n_bytes) noexcept:
-    return (n_bytes + ALIGNMENT - 1) & ~(<Py_ssize_t>ALIGNMENT - 1)
 
 
 cdef class Workspace:

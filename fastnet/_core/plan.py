@@ -63,6 +63,37 @@ def plan_training(sizes, batch_size):
     return TrainingPlan("minibatch", rows, tuple(layers))
 
 
+class InferencePlan(NamedTuple):
+    """How outputs of m samples are computed."""
+
+    path: str                  # "samples" (one by one), "tiles" (packed for the call) or "plain"
+    rows: int                  # samples of one block
+
+
+# Packing costs about as much as the products of PACK_FROM samples save.
+PACK_FROM = 8
+INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
+
+
+def plan_inference(sizes, m):
+    """The plan of a forward pass over m samples.
+
+    Parameters
+    ----------
+    sizes : tuple of int
+    m : int
+
+    Returns
+    -------
+    InferencePlan
+    """
+    if not fast_paths():
+        return InferencePlan("plain", max(1, min(m, 256)))
+    if m < PACK_FROM:
+        return InferencePlan("samples", 1)
+    return InferencePlan("tiles", min(m, INFERENCE_ROWS))
+
+
 def backward(l, n, m):
     """How BP2 is taken through layer l of n outputs for m samples."""
     if l == 0:

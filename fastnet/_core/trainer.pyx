@@ -5,20 +5,11 @@ Layouts are those of src_c/packing.inc (panels) and src_c/online.inc (padded row
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.stdint cimport uintptr_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
 
 from fastnet._core.kernels cimport Data, Progress, TrainerLayer, TrainerNet, minibatch_epoch, online_epoch, pack, padded, unpack
-from fastnet._core.layout cimport Layout
+from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
-
-cdef enum:
-    ALIGNMENT = 64
-    ALIASING = 256      # a stride that this divides puts few cache sets to use
-
-
-cdef inline Py_ssize_t room(Py_ssize_t n_bytes) noexcept nogil:
-    return (n_bytes + ALIGNMENT - 1) & ~(<Py_ssize_t>ALIGNMENT - 1)
-
 
 cdef class Trainer:
     """Packed parameters and buffers for `rows` samples at a time; freed with the object."""
@@ -44,7 +35,7 @@ cdef class Trainer:
         self.memory = PyMem_RawCalloc(n_bytes + ALIGNMENT, 1)
         if self.memory == NULL:
             raise MemoryError(f"no memory to train: {n_bytes} bytes of packed weights and work space")
-        base = <char*>room(<uintptr_t>self.memory)
+        base = <char*>aligned(<uintptr_t>self.memory)
         place[real](self.net, &self.packed, base, self.online, transposes, blocks)
 
     cdef void load(self, const real* parameters) noexcept nogil:
@@ -94,9 +85,7 @@ cdef Py_ssize_t place(const Layout* net, TrainerNet* packed, char* base, bint on
         layer = packed.layer + l
         p, n = net.sizes[l], net.sizes[l + 1]
         n_padded = padded[real](n)
-        stride = n_padded
-        if rows > 1 and stride * size % ALIASING == 0:
-            stride += ALIGNMENT // size
+        stride = stride_for(n_padded, size) if rows > 1 else n_padded
         weights = n * padded[real](p) if online and l > 0 else n_padded * p
         layer.p, layer.n, layer.ld = p, n, stride
         layer.activation = net.activation[l]
@@ -113,12 +102,6 @@ cdef Py_ssize_t place(const Layout* net, TrainerNet* packed, char* base, bint on
     packed.y = take(base, &used, net.sizes[net.n_layers] * size)
     packed.zeros = take(base, &used, widest * size)
     return used
-
-
-cdef inline void* take(char* base, Py_ssize_t* used, Py_ssize_t n_bytes) noexcept:
-    cdef void* start = base + used[0] if base != NULL else NULL
-    used[0] += room(n_bytes)
-    return start
 
 
 cdef Trainer new_trainer(const Layout* net, bint single, bint online, list transposes, Py_ssize_t rows, bint blocks):

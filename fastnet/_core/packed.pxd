@@ -1,0 +1,17 @@
+"""Weights packed for inference: immutable, shared by any number of threads."""
+
+from fastnet._core.kernels cimport PackedNet, fastnet_kernels_f32, fastnet_kernels_f64
+from fastnet._core.layout cimport Layout
+from fastnet._core.types cimport real
+
+cdef class Packed:
+    cdef PackedNet net
+    cdef const fastnet_kernels_f32* f32    # the kernels that the packing was made for
+    cdef const fastnet_kernels_f64* f64
+    cdef void* layers
+    cdef void* memory
+
+    cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil
+    cdef void predict(self, Py_ssize_t m, Py_ssize_t rows, const real* x, real* out, void* work) noexcept nogil
+
+cdef Packed new_packed(const Layout* layout, const real* parameters)

@@ -1,0 +1,72 @@
+"""Weights packed for inference: immutable, shared by any number of threads.
+
+The work space of a call belongs to the caller; `work_bytes` says how much it takes.
+"""
+
+from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from libc.stdint cimport uintptr_t
+from libc.string cimport memcpy
+
+from fastnet._core cimport kernels
+from fastnet._core.kernels cimport PackedNet, TrainerLayer, pack, padded
+from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
+from fastnet._core.types cimport real
+
+
+cdef class Packed:
+    """Packed parameters; freed with the object."""
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.layers)
+        PyMem_RawFree(self.memory)
+
+    cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil:
+        """Work space for `rows` samples at a time: two buffers of activations, and pointers."""
+        return ALIGNMENT + rows * sizeof(void*) + 2 * rows * self.net.width * itemsize
+
+    cdef void predict(self, Py_ssize_t m, Py_ssize_t rows, const real* x, real* out, void* work) noexcept nogil:
+        """out (m, n_out) = a^L of x (m, n_in), `rows` samples at a time."""
+        cdef real* buffers = <real*>aligned(<uintptr_t>work)
+        cdef const void** row = <const void**>(buffers + 2 * rows * self.net.width)
+        if real is float:
+            self.f32.predict(&self.net, m, rows, x, out, buffers, row)
+        else:
+            self.f64.predict(&self.net, m, rows, x, out, buffers, row)
+
+
+cdef Packed new_packed(const Layout* layout, const real* parameters):
+    """Pack the flat parameter vector of a net."""
+    cdef Packed packed = Packed.__new__(Packed)
+    cdef Py_ssize_t l
+    packed.f32 = kernels.f32[0]
+    packed.f64 = kernels.f64[0]
+    packed.net.n_layers = layout.n_layers
+    packed.layers = PyMem_RawCalloc(layout.n_layers, sizeof(TrainerLayer))
+    packed.net.layer = <TrainerLayer*>packed.layers
+    if packed.layers == NULL:
+        raise MemoryError("no memory to pack a net")
+    cdef Py_ssize_t n_bytes = place[real](layout, &packed.net, NULL)
+    packed.memory = PyMem_RawCalloc(n_bytes + ALIGNMENT, 1)
+    if packed.memory == NULL:
+        raise MemoryError(f"no memory to pack a net: {n_bytes} bytes")
+    place[real](layout, &packed.net, <char*>aligned(<uintptr_t>packed.memory))
+    for l in range(layout.n_layers):
+        pack[real](layout.sizes[l + 1], layout.sizes[l], parameters + layout.w[l], <real*>packed.net.layer[l].w)
+        memcpy(packed.net.layer[l].b, parameters + layout.b[l], layout.sizes[l + 1] * sizeof(real))
+    return packed
+
+
+cdef Py_ssize_t place(const Layout* layout, PackedNet* net, char* base, real* dummy=NULL):
+    """Point every layer into memory from `base` on; returns the bytes that takes."""
+    cdef Py_ssize_t l, n_padded, used = 0
+    cdef TrainerLayer* layer
+    for l in range(layout.n_layers):
+        layer = net.layer + l
+        n_padded = padded[real](layout.sizes[l + 1])
+        layer.p, layer.n = layout.sizes[l], layout.sizes[l + 1]
+        layer.ld = stride_for(n_padded, sizeof(real))
+        layer.activation = layout.activation[l]
+        layer.w = take(base, &used, n_padded * layer.p * sizeof(real))
+        layer.b = take(base, &used, n_padded * sizeof(real))
+        net.width = max(net.width, layer.ld)
+    return used

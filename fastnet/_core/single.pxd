@@ -1,0 +1,17 @@
+"""The short way in: is this Python object an array that a kernel can take as it is?"""
+
+cimport numpy as cnp
+
+
+cdef inline bint is_vector(object x, int typenum, Py_ssize_t n) noexcept:
+    """An ndarray (n,) of the very dtype, contiguous, aligned and native."""
+    return (cnp.PyArray_CheckExact(x)
+            and cnp.PyArray_TYPE(<cnp.ndarray>x) == typenum
+            and cnp.PyArray_NDIM(<cnp.ndarray>x) == 1
+            and cnp.PyArray_DIM(<cnp.ndarray>x, 0) == n
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x))
+
+
+cdef inline bint is_target(object out, int typenum, Py_ssize_t n) noexcept:
+    """The same, and writeable."""
+    return is_vector(out, typenum, n) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
