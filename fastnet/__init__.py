@@ -10,7 +10,7 @@ from fastnet._version import __version__
 from fastnet.network import Backprop, Forward, GradientCheck, Network
 from fastnet.training import EpochInfo, History
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "GradientCheck", "History", "Network",
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",
            "__version__", "datasets", "load", "reference", "show_config"]
 
 _LAZY_MODULES = ("datasets", "reference", "persistence", "initializers")
@@ -21,6 +21,9 @@ def __getattr__(name):
     if name in _LAZY_MODULES:
         import importlib
         return importlib.import_module(f"fastnet.{name}")
+    if name == "FrozenNetwork":
+        from fastnet.frozen import FrozenNetwork
+        return FrozenNetwork
     if name == "load":
         from fastnet.persistence import load
         return load

@@ -206,6 +206,21 @@ def check_out(out, shape, dtype, X):
     return out if direct and not np.may_share_memory(out, X) else np.empty(shape, dtype)
 
 
+def predict_checked(net, X, out):
+    """`predict` of a net with `sizes`, `dtype` and `predict_into`, for arguments of any kind."""
+    X, single = check_inputs(X, net.sizes[0], net.dtype)
+    shape = (len(X), net.sizes[-1])
+    if out is None:
+        a = np.empty(shape, net.dtype)
+        net.predict_into(X, a)
+        return a[0] if single else a
+    target = check_out(out, shape[1:] if single else shape, net.dtype, X)
+    net.predict_into(X, target)
+    if target is not out:
+        out[...] = target
+    return out
+
+
 def check_vector(name, vector, n, dtype):
     """A flat (n,) vector of the net's dtype."""
     vector = as_numbers(name, vector)

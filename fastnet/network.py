@@ -169,17 +169,7 @@ class Network(Engine):
 
     def _predict(self, X, out):
         """`predict` of anything: checked, converted where needed."""
-        X, single = _checks.check_inputs(X, self.sizes[0], self.dtype)
-        shape = (len(X), self.sizes[-1])
-        if out is None:
-            a = np.empty(shape, self.dtype)
-            self.predict_into(X, a)
-            return a[0] if single else a
-        target = _checks.check_out(out, shape[1:] if single else shape, self.dtype, X)
-        self.predict_into(X, target)
-        if target is not out:
-            out[...] = target
-        return out
+        return _checks.predict_checked(self, X, out)
 
     def classify(self, X):
         """Labels: the position of the largest output, or whether a single output is at least ½.
@@ -445,6 +435,25 @@ class Network(Engine):
     def __reduce__(self):
         return rebuild, (type(self), self.sizes, self.activations, self.cost_name, self.dtype.name,
                          self.parameters.copy())
+
+    def freeze(self):
+        """An immutable, packed copy that any number of threads may call at once.
+
+        Returns
+        -------
+        FrozenNetwork
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> net = fn.Network([2, 3, 1], seed=0)
+        >>> f = net.freeze()
+        >>> bool(abs(f([0.0, 1.0]) - net([0.0, 1.0])) < 1e-15)
+        True
+        """
+        from fastnet.frozen import FrozenNetwork
+        codes = tuple(kernels.ACTIVATIONS.index(name) for name in self.activations)
+        return FrozenNetwork(self.sizes, codes, self.parameters.copy())
 
     def save(self, path):
         """Write the net to a safetensors file, atomically; see fastnet.persistence.save."""

@@ -1,0 +1,71 @@
+"""FrozenNetwork: a trained net to be called from anywhere, by any number of threads at once."""
+
+import numpy as np
+
+from fastnet import _checks
+from fastnet._core import kernels
+from fastnet._core.frozen import FrozenEngine
+
+
+class FrozenNetwork(FrozenEngine):
+    """An immutable copy of a net, packed for inference; made by `Network.freeze`.
+
+    It keeps what it needs: the Network it came from may be trained on or freed.  A call has its
+    work space to itself, so one frozen net may be called by any number of threads at once, with
+    the same bits as from one.
+
+    Attributes
+    ----------
+    sizes : tuple of int
+        Neurons a layer, input first.
+    activations : tuple of str
+        One name per layer after the input.
+    dtype : numpy.dtype
+
+    Examples
+    --------
+    >>> import fastnet as fn, numpy as np
+    >>> f = fn.Network([2, 3, 1], seed=0).freeze()
+    >>> out = np.empty(1)
+    >>> f(np.array([0.0, 1.0]), out) is out
+    True
+    >>> f([[0, 1], [1, 1]]).shape
+    (2, 1)
+    """
+
+    __slots__ = ("_activations", "_dtype", "_parameters")
+
+    def __init__(self, sizes, codes, parameters):
+        self._activations = tuple(kernels.ACTIVATIONS[code] for code in codes)
+        self._dtype = parameters.dtype
+        self._parameters = parameters
+        parameters.flags.writeable = False
+
+    activations = property(lambda self: self._activations, doc="One name per layer after the input.")
+    dtype = property(lambda self: self._dtype, doc="Of the parameters and all that is computed.")
+    parameters = property(lambda self: self._parameters, doc="The flat parameter vector, read-only.")
+
+    def predict(self, X, out=None):
+        """The same as calling."""
+        return self(X, out)
+
+    def _predict(self, X, out):
+        return _checks.predict_checked(self, X, out)
+
+    def __repr__(self):
+        return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"
+
+    def __reduce__(self):
+        codes = tuple(kernels.ACTIVATIONS.index(name) for name in self.activations)
+        return rebuild, (self.sizes, codes, np.array(self.parameters))
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def rebuild(sizes, codes, parameters):
+    """A frozen net from what pickle kept of it."""
+    return FrozenNetwork(sizes, codes, parameters)
