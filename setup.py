@@ -1,6 +1,8 @@
 """Builds the compiled core: Cython modules in fastnet/_core, C kernels in src_c.
 
-Everything else is said in pyproject.toml.
+Everything else is said in pyproject.toml.  Variables of the environment:
+FASTNET_ANNOTATE=1 writes Cython's annotated HTML, FASTNET_DEBUG_SYMBOLS=1 keeps symbols,
+FASTNET_DEBUG=1 builds with bounds checks and sanitizers.
 """
 
 import os
@@ -12,22 +14,39 @@ import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
+DEBUG = bool(os.environ.get("FASTNET_DEBUG"))
+SYMBOLS = DEBUG or bool(os.environ.get("FASTNET_DEBUG_SYMBOLS"))
+
 DIRECTIVES = {
     "language_level": 3,
-    "boundscheck": False,
+    "boundscheck": DEBUG,
     "wraparound": False,
     "cdivision": True,
-    "initializedcheck": False,
-    "freethreading_compatible": False,
+    "initializedcheck": DEBUG,
 }
 
-# -fno-trapping-math lets gcc vectorise the activations; unlike -ffast-math neither flag
-# changes a result or the state of the processor.
-COMPILE_ARGS = (
-    ["/O2"] if sys.platform == "win32"
-    else ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
-          "-fvisibility=hidden"]
-)
+
+def compile_args():
+    """-fno-trapping-math lets gcc vectorise the activations; unlike -ffast-math neither it nor
+    contraction to fused multiply-adds changes the state of the processor.  On Windows the
+    kernels' vector types need clang-cl, which takes the same flags with /clang: before them."""
+    flags = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+    if sys.platform == "win32":
+        return [f"/clang:{flag}" for flag in flags]
+    flags.append("-fvisibility=hidden")
+    if SYMBOLS:
+        flags.append("-g")
+    if DEBUG:
+        flags += ["-fsanitize=address,undefined", "-fno-omit-frame-pointer"]
+    return flags
+
+
+def link_args():
+    if sys.platform == "win32":
+        return []
+    if DEBUG:
+        return ["-fsanitize=address,undefined"]
+    return [] if SYMBOLS or sys.platform == "darwin" else ["-Wl,--strip-debug"]
 
 
 def extensions():
@@ -40,8 +59,9 @@ def extensions():
             include_dirs=["src_c", np.get_include()],
             depends=sorted(glob("src_c/*.inc") + glob("src_c/*.h")),
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
-                           ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(COMPILE_ARGS))],
-            extra_compile_args=COMPILE_ARGS,
+                           ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(compile_args()))],
+            extra_compile_args=compile_args(),
+            extra_link_args=link_args(),
         )
 
 

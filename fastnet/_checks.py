@@ -108,18 +108,20 @@ def check_activations(activation, output, n_layers):
 def check_dtype(dtype):
     """float32 or float64, by name or as NumPy knows it."""
     try:
-        found = np.dtype(dtype)
+        name = np.dtype(dtype).name if dtype is not None else None      # np.dtype(None) is float64
     except TypeError:
-        found = None
-    if dtype is None or found not in DTYPES.values():
+        name = None
+    if name not in DTYPES:
         raise ValueError(f"dtype must be float32 or float64; got {describe(dtype)}")
-    return DTYPES[found.name]
+    return DTYPES[name]
 
 
 # -- arrays ------------------------------------------------------------------
 
 def as_numbers(name, array):
     """Any array-like of real numbers as an ndarray, not yet converted."""
+    if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
+        raise TypeError(f"{name} must not be masked: masked values would be read as numbers")
     try:
         array = np.asarray(array)
     except ValueError as error:

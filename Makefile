@@ -1,0 +1,41 @@
+# One command a task; `make` alone lists them.
+PYTHON ?= python3
+VENV ?= .venv-dev
+PY = $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help build test check debug annotate bench profile clean
+
+help:           ## this list
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
+
+$(PY):
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --upgrade pip 'setuptools>=77' 'cython>=3.1' 'numpy>=2.0' scipy pytest hypothesis mpmath
+
+build: $(PY)    ## compile in place, into a venv of its own ($(VENV))
+	$(PY) setup.py -q build_ext --inplace
+
+test: build     ## every test, on the build in place
+	cd tests && PYTHONPATH=.. ../$(PY) -m pytest -q
+
+check:          ## what CI runs: sdist, wheel, every test from outside, the README's commands
+	.ci/run
+
+debug: $(PY)    ## every test on a build with bounds checks, AddressSanitizer and UBSan
+	FASTNET_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
+	cd tests && PYTHONPATH=.. ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ../$(PY) -m pytest -q -x test_backprop.py test_paths.py test_network.py
+	$(PY) setup.py -q build_ext --inplace --force
+
+annotate: $(PY) ## Cython's yellow lines: fastnet/_core/*.html
+	FASTNET_ANNOTATE=1 $(PY) setup.py -q build_ext --inplace --force
+
+bench: build    ## speed of training and calling, and the chain of trust
+	for script in trust digits speed imports; do PYTHONPATH=. $(PY) bench/$$script.py || exit 1; done
+
+profile: build  ## where a training run spends its time (needs perf)
+	PYTHONPATH=. perf record -o /tmp/fastnet.perf -e cpu-clock $(PY) bench/speed.py --seconds 5
+	perf report -i /tmp/fastnet.perf --stdio | head -40
+
+clean:          ## everything that was built
+	rm -rf build dist *.egg-info fastnet/_core/*.c fastnet/_core/*.so fastnet/_core/*.html $(VENV)

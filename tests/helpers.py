@@ -1,0 +1,34 @@
+"""What several test files need."""
+
+import numpy as np
+
+import fastnet as fn
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
+
+
+def as_lists(net):
+    """Weights and biases as reference.py takes them."""
+    return [w.tolist() for w in net.weights], [b.tolist() for b in net.biases]
+
+
+def flat(nabla_w, nabla_b):
+    """Layers of weights and biases as one vector laid out like `parameters`."""
+    return np.concatenate([np.concatenate([np.ravel(w), np.ravel(b)]) for w, b in zip(nabla_w, nabla_b)])
+
+
+def error_in_eps(found, expected, dtype):
+    """Largest difference relative to the largest entry: rounding is relative to the terms of a sum,
+    not to what is left of it after cancellation."""
+    expected = np.asarray(expected, float)
+    scale = np.abs(expected).max(initial=0) or 1.0
+    return np.abs(np.asarray(found, float) - expected).max(initial=0) / scale / np.finfo(dtype).eps
+
+
+def random_net(rng, sizes, dtype, mixed=True):
+    """A net with activations drawn at random and weights that keep sums near 1."""
+    names = [str(name) for name in rng.choice(ACTIVATIONS, len(sizes) - 1)] if mixed else "sigmoid"
+    net = fn.Network(sizes, activation=names, dtype=dtype, init="lecun", seed=rng)
+    for b in net.biases:
+        b[:] = rng.standard_normal(b.shape) / 2
+    return net

@@ -1,0 +1,39 @@
+"""Every example in the documentation runs: docstrings, README.md and docs/."""
+
+import doctest
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import fastnet
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))] if path.exists()]
+MODULES = sorted(module.name for module in pkgutil.walk_packages(fastnet.__path__, "fastnet.")
+                 if "._core" not in module.name and not module.name.endswith("__main__"))
+
+
+@pytest.mark.parametrize("name", ["fastnet", *MODULES])
+def test_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_docstrings_of_compiled_methods():
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner()
+    source = "\n".join(method.__doc__ for method in (fastnet.Network.predict, fastnet.FrozenNetwork.__call__))
+    runner.run(doctest.DocTestParser().get_doctest(source, {}, "compiled methods", None, 0))
+    assert finder and runner.failures == 0 and runner.tries >= 2
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = doctest.testfile(str(page), module_relative=False)
+    assert result.failed == 0 and (result.attempted > 0 or page.name not in ("README.md", "theory.md"))
+
+
+def test_the_pages_are_there():
+    assert {"README.md", "theory.md"} <= {page.name for page in PAGES}

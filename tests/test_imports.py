@@ -1,0 +1,91 @@
+"""The house: who may import whom, and what `import fastnet` may cost."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastnet
+
+PACKAGE = Path(fastnet.__file__).parent
+
+# Each module, and the modules of fastnet that it may import (lazily or not).
+ALLOWED = {
+    "reference": set(),
+    "_version": set(),
+    "_files": set(),
+    "initializers": set(),
+    "_checks": {"_core"},
+    "_core": {"_core"},
+    "_config": {"_core", "_version"},
+    "training": {"_core", "_checks"},
+    "frozen": {"_core", "_checks"},
+    "network": {"_core", "_checks", "initializers", "training", "frozen", "persistence"},
+    "persistence": {"_core", "_files", "network", "__init__"},
+    "datasets": {"datasets"},
+    "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_check", "__init__"},
+    "_cli_common": {"datasets", "_files", "__init__"},
+    "_cli_train": {"_cli_common", "datasets", "network", "reference", "training", "__init__"},
+    "_cli_use": {"_cli_common", "datasets", "network", "persistence", "__init__"},
+    "_cli_check": {"_cli_common", "network", "reference", "_core", "__init__"},
+    "__main__": {"cli"},
+}
+
+
+def imported(path):
+    """First parts below `fastnet` of what a module imports; "__init__" for the package itself."""
+    text = path.read_text(encoding="utf-8")
+    names = set()
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module == "fastnet":
+                names |= {f"fastnet.{alias.name}" for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names.add(node.module)
+    else:
+        names |= set(re.findall(r"^\s*(?:from|import|cimport)\s+([\w.]+)", text, re.MULTILINE))
+    parts = [name.split(".") for name in names if name.split(".")[0] == "fastnet"]
+    found = {part[1] if len(part) > 1 else "__init__" for part in parts}
+    return {name if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists() else "__init__" for name in found}
+
+
+def modules():
+    for path in sorted(PACKAGE.rglob("*")):
+        if path.suffix in (".py", ".pxd", ".pyx") and path != PACKAGE / "__init__.py":
+            yield path
+
+
+@pytest.mark.parametrize("path", list(modules()), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    assert imported(path) <= ALLOWED[room] | {room}
+
+
+def test_nothing_imports_an_integration():
+    assert not [path for path in modules() if "integrations" in imported(path)]
+
+
+def test_only_blas_knows_scipy():
+    source = [path for path in modules() if "_core" in path.parts and path.suffix == ".py"]
+    assert not [path for path in source if "scipy" in path.read_text(encoding="utf-8")]
+
+
+def test_import_fastnet_stays_light():
+    code = ("import sys, numpy; before = set(sys.modules); import fastnet; "
+            "print(*sorted(set(sys.modules) - before))")
+    new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"scipy", "scipy.linalg", "json", "csv", "argparse", "difflib", "gzip", "matplotlib", "hypothesis"}
+    assert not heavy & set(new)
+    assert not [name for name in new if name.startswith(("fastnet.datasets", "fastnet.cli", "fastnet.persistence"))]
+
+
+def test_training_on_the_fast_paths_needs_no_scipy():
+    code = ("import sys, fastnet as fn; net = fn.Network([2, 3, 2], seed=0); "
+            "net.fit([[0, 1], [1, 0]], [0, 1], epochs=1); net([0, 1]); print('scipy' in sys.modules)")
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "False"

@@ -1,0 +1,131 @@
+"""The C kernels by themselves: accuracy, limits, every length, every instruction level."""
+
+import os
+import subprocess
+import sys
+
+import mpmath
+import numpy as np
+import pytest
+
+import fastnet as fn
+from fastnet import reference
+from fastnet._core import kernels
+from helpers import ACTIVATIONS
+
+BOUNDS = {("sigmoid", "float32"): 2.5, ("sigmoid", "float64"): 2.0, ("tanh", "float32"): 2.5,
+          ("tanh", "float64"): 2.0, ("exp", "float32"): 1.5, ("exp", "float64"): 1.5}
+
+
+def ulps(found, exact, dtype):
+    """|found - exact| in units in the last place of exact, the smallest subnormal at least."""
+    info = np.finfo(dtype)
+    exact = np.asarray(exact, np.longdouble)
+    unit = np.ldexp(np.longdouble(1), np.frexp(exact)[1] - info.nmant - 1)
+    return np.abs(found.astype(np.longdouble) - exact) / np.maximum(unit, np.longdouble(info.smallest_subnormal))
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "exp"])
+def test_float32_keeps_its_bound_over_all_magnitudes(name, level):
+    bits = np.arange(0, 2**32, 1009, dtype=np.uint64).astype(np.uint32)
+    z = bits.view(np.float32)
+    z = np.concatenate([z[np.isfinite(z)], np.linspace(-20, 20, 400_001, dtype=np.float32)])
+    if name == "exp":
+        z = z[z < 88.7]
+    wide = z.astype(np.float64)
+    with np.errstate(over="ignore"):
+        exact = {"sigmoid": lambda: 1 / (1 + np.exp(-wide)), "tanh": lambda: np.tanh(wide),
+                 "exp": lambda: np.exp(wide)}[name]()
+    assert ulps(kernels.elementwise(name, z), exact, np.float32).max() <= BOUNDS[name, "float32"]
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "exp"])
+def test_float64_keeps_its_bound(name, level, rng):
+    z = np.concatenate([rng.uniform(-r, r, 700) for r in (1e-9, 0.1, 1, 5, 40, 700)])
+    mpmath.mp.prec = 120
+    exact_of = {"sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)), "tanh": mpmath.tanh, "exp": mpmath.exp}[name]
+    found = kernels.elementwise(name, z)
+    worst = 0
+    for x, y in zip(z.tolist(), found.tolist()):
+        exact = exact_of(mpmath.mpf(x))
+        unit = max(mpmath.ldexp(1, int(mpmath.floor(mpmath.log(abs(exact), 2))) - 52), mpmath.mpf(5e-324))
+        worst = max(worst, abs(mpmath.mpf(y) - exact) / unit)
+    assert worst <= BOUNDS[name, "float64"]
+
+
+def test_limits_are_exact_and_nan_stays(level, dtype):
+    z = np.array([np.inf, -np.inf, np.nan, -np.nan, 0.0, -0.0], dtype)
+    np.testing.assert_array_equal(kernels.elementwise("sigmoid", z), [1, 0, np.nan, np.nan, 0.5, 0.5])
+    np.testing.assert_array_equal(kernels.elementwise("exp", z), [np.inf, 0, np.nan, np.nan, 1, 1])
+    tanh = kernels.elementwise("tanh", z)
+    np.testing.assert_array_equal(tanh, [1, -1, np.nan, np.nan, 0, 0])
+    assert np.signbit(tanh[5]) and not np.signbit(tanh[4])
+    np.testing.assert_array_equal(kernels.elementwise("relu", z), [np.inf, 0, np.nan, np.nan, 0, 0])
+    np.testing.assert_array_equal(kernels.elementwise("identity", z), z)
+
+
+def test_subnormal_tails_are_right(level):
+    z = np.array([-740.0, -720.5, -709.0, -708.0])
+    exact = [float(mpmath.exp(x)) for x in z]          # e^z / (1 + e^z) = e^z here
+    np.testing.assert_allclose(kernels.elementwise("sigmoid", z), exact, rtol=0, atol=2 * 5e-324 + 2e-16 * max(exact))
+    single = np.array([-103.0, -100.0, -95.0, -87.5], np.float32)
+    found = kernels.elementwise("sigmoid", single).astype(float)
+    np.testing.assert_allclose(found, np.exp(single.astype(float)), rtol=3e-7, atol=1.5e-45)
+    tiny = np.array([5e-324, -5e-324])
+    np.testing.assert_array_equal(kernels.elementwise("tanh", tiny), tiny)
+
+
+@pytest.mark.parametrize("name", ["exp", *ACTIVATIONS])
+def test_every_length_gives_the_bits_of_single_elements(name, level, dtype, rng):
+    z = (4 * rng.standard_normal(67)).astype(dtype)
+    single = np.concatenate([kernels.elementwise(name, z[i:i + 1]) for i in range(len(z))])
+    for n in range(len(z) + 1):
+        np.testing.assert_array_equal(kernels.elementwise(name, z[:n].copy()), single[:n])
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_primes_are_the_references(name, level, dtype, rng):
+    z = (3 * rng.standard_normal(100)).astype(dtype)
+    delta = rng.standard_normal(100).astype(dtype)
+    found = kernels.elementwise(name + "_prime", z, kernels.elementwise(name, z), delta)
+    expected = [d * reference.ACTIVATIONS[name][1](x) for d, x in zip(delta.tolist(), z.tolist())]
+    # from a, sigma' = a (1 - a) loses eps absolutely in the saturated tail
+    np.testing.assert_allclose(found, expected, rtol=20 * np.finfo(dtype).eps, atol=8 * np.finfo(dtype).eps)
+
+
+def test_relu_prime_is_0_at_0(level, dtype):
+    z = np.array([0.0, -1.0, 2.0], dtype)
+    ones = np.ones(3, dtype)
+    np.testing.assert_array_equal(kernels.elementwise("relu_prime", z, kernels.elementwise("relu", z), ones), [0, 0, 1])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_is_finite_finds_one_bad_value_anywhere(bad, level, dtype):
+    for n in (1, 7, 1024, 1025, 3000):
+        for at in {0, n // 2, n - 1}:
+            x = np.zeros(n, dtype)
+            assert kernels.is_finite(x)
+            x[at] = bad
+            assert not kernels.is_finite(x)
+
+
+def run(code, **environment):
+    return subprocess.run([sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True)
+
+
+def test_fastnet_cpu_selects_the_level_and_show_config_reports_it():
+    for name in kernels.LEVELS:
+        result = run("import fastnet; fastnet.show_config()", FASTNET_CPU=name)
+        assert f"cpu level      {name}\n" in result.stdout
+
+
+def test_an_unknown_level_or_path_is_a_clear_error():
+    result = run("import fastnet", FASTNET_CPU="pentium")
+    assert result.returncode and "FASTNET_CPU must be one of baseline" in result.stderr and "'pentium'" in result.stderr
+    result = run("import fastnet as fn; fn.Network([1, 1])([[1.0]])", FASTNET_PATH="slow")
+    assert result.returncode and "FASTNET_PATH must be fast or plain; got 'slow'" in result.stderr
+
+
+def test_level_names_are_those_of_show_config(capsys):
+    fn.show_config()
+    assert " ".join(kernels.LEVELS) in capsys.readouterr().out
