@@ -34,7 +34,7 @@ bench: build    ## speed of training and calling, and the chain of trust
 	for script in trust digits speed imports; do PYTHONPATH=. $(PY) bench/$$script.py || exit 1; done
 
 profile: build  ## where a training run spends its time (needs perf)
-	PYTHONPATH=. perf record -o /tmp/fastnet.perf -e cpu-clock $(PY) bench/speed.py --seconds 5
+	PYTHONPATH=. perf record -o /tmp/fastnet.perf -e cpu-clock $(PY) bench/speed.py --dtype float32
 	perf report -i /tmp/fastnet.perf --stdio | head -40
 
 clean:          ## everything that was built

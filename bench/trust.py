@@ -1,0 +1,94 @@
+"""The chain of trust, printed: the worst error of each link over 60 random nets and batches.
+
+finite differences -> reference.py -> float64 kernels -> float32 kernels, and every instruction
+level.  Errors of gradients are relative to the gradient's largest entry.
+"""
+
+import numpy as np
+
+import fastnet as fn
+from fastnet import reference
+from fastnet._core import kernels
+
+WIDTHS = [*range(1, 34), 63, 64, 65]
+SMOOTH = ("sigmoid", "tanh", "identity")
+
+
+def nets():
+    """60 nets with samples: layers of one neuron, batches of one, widths around every vector width."""
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        sizes = [int(n) for n in rng.choice(WIDTHS, rng.integers(2, 5))] if i else [1, 1]
+        names = [str(name) for name in rng.choice(SMOOTH, len(sizes) - 1)]
+        net = fn.Network(sizes, activation=names, init="lecun", seed=i)
+        m = (1, 2, 5)[i % 3]
+        yield net, rng.standard_normal((m, sizes[0])), rng.random((m, sizes[-1]))
+
+
+def flat(nabla_w, nabla_b):
+    return np.concatenate([np.concatenate([np.ravel(w), np.ravel(b)]) for w, b in zip(nabla_w, nabla_b)])
+
+
+def relative(found, expected):
+    expected = np.asarray(expected, float)
+    return np.abs(np.asarray(found, float) - expected).max() / np.abs(expected).max()
+
+
+def as_lists(net):
+    return [w.tolist() for w in net.weights], [b.tolist() for b in net.biases]
+
+
+def reference_gradient(net, X, Y):
+    found = reference.gradient(*as_lists(net), X.tolist(), Y.tolist(), net.activations)
+    return flat(found.nabla_w, found.nabla_b)
+
+
+def differences(limit=400):
+    """The reference against finite differences, for the nets small enough to take them."""
+    worst = [relative(flat(*reference.numerical_gradient(*as_lists(net), X.tolist(), Y.tolist(), net.activations)),
+                      reference_gradient(net, X, Y)) for net, X, Y in nets() if net.n_parameters <= limit]
+    return max(worst), len(worst)
+
+
+def experiment():
+    """delta of the kernels against the answer of the cost to a change of one weighted input."""
+    worst, dz = 0.0, 1e-4
+    for net, X, Y in nets():
+        x, y = X[0], Y[0]
+        for l, delta in enumerate(net.backprop(x, y).delta):
+            j = int(np.abs(delta[0]).argmax())
+            up, down = (reference.delta_experiment(*as_lists(net), x.tolist(), y.tolist(), l, j, sign * dz, net.activations)
+                        for sign in (1, -1))
+            worst = max(worst, abs((up - down) / (2 * dz) - delta[0][j]) / abs(delta[0][j]))
+    return worst
+
+
+def kernel_errors(dtype):
+    """The gradient, and one step of training, against the reference, in eps."""
+    gradient = step = 0.0
+    for net, X, Y in nets():
+        net = net.copy(dtype=dtype)
+        X, Y = X.astype(dtype), Y.astype(dtype)
+        expected = reference_gradient(net, X, Y)
+        gradient = max(gradient, relative(net.value_and_gradient(X, Y)[1], expected))
+        trained = net.copy()
+        trained.fit(X, Y, epochs=1, batch_size=len(X), learning_rate=0.25, shuffle=False)
+        step = max(step, relative(trained.parameters, net.parameters - 0.25 * expected))
+    eps = np.finfo(dtype).eps
+    return gradient / eps, step / eps
+
+
+def main():
+    worst, count = differences()
+    print(f"reference against finite differences ({count} nets)      {worst:.1e} relative   (<= 1e-9)")
+    print(f"delta against the experiment with dz = 1e-4 (60 nets)   {experiment():.1e} relative   (its own error: dz^2)")
+    for level in kernels.LEVELS:
+        kernels.select_level(level)
+        for dtype in ("float64", "float32"):
+            gradient, step = kernel_errors(dtype)
+            print(f"{level:8s} {dtype} against the reference (60 nets)     gradient {gradient:5.1f} eps, "
+                  f"one step {step:5.1f} eps   (<= 100)")
+
+
+if __name__ == "__main__":
+    main()
