@@ -52,6 +52,7 @@ cdef class Engine:
     cdef readonly cnp.ndarray _parameters
     cdef readonly tuple sizes
     cdef bint single                       # float32
+    cdef bint direct                       # one sample may skip the plan: the fast paths were on at the start
     cdef int typenum
     cdef Py_ssize_t n_in, n_out
 
@@ -71,6 +72,7 @@ cdef class Engine:
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]
         self.n_out = sizes[len(sizes) - 1]
+        self.direct = planning.fast_paths()
 
     def _lay_out(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None):
         """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers."""
@@ -81,7 +83,7 @@ cdef class Engine:
     def __call__(self, X):
         """Outputs for a batch (m, n_in) or one sample (n_in,): `predict` without `out`."""
         cdef cnp.npy_intp n_out = self.n_out
-        if self.net != NULL and is_vector(X, self.typenum, self.n_in):
+        if self.direct and is_vector(X, self.typenum, self.n_in):
             out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
@@ -115,7 +117,7 @@ cdef class Engine:
         >>> fn.Network([2, 3, 1], seed=0).predict([[0, 1], [1, 0], [1, 1]]).shape
         (3, 1)
         """
-        if (self.net != NULL and is_vector(X, self.typenum, self.n_in)
+        if (self.direct and is_vector(X, self.typenum, self.n_in)
                 and is_target(out, self.typenum, self.n_out)):
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
