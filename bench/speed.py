@@ -82,11 +82,11 @@ def nanoseconds(call, turns):
 def calling(dtype, turns):
     print(f"calls, {dtype}: ns a call (the loop and an empty call included: {nanoseconds(lambda: None, turns):.0f})")
     for sizes in CALLS:
+        use("fast")                                     # a net looks when it is made
         net = fn.Network(sizes, dtype=dtype, seed=0)
         f = net.freeze()
         x, out = np.random.default_rng(0).random(sizes[0]).astype(dtype), np.empty(sizes[-1], dtype)
         X = data(sizes, dtype, 1000)[0]
-        use("fast")
         single = [nanoseconds(call, turns) for call in
                   (lambda: net(x), lambda: net.predict(x, out), lambda: f(x), lambda: f(x, out))]
         rows = nanoseconds(lambda: net.predict(X), turns)

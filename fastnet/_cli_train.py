@@ -22,7 +22,7 @@ examples:
   fastnet train digits                                             30 epochs, and pure Python's time: two seconds
   fastnet train digits --hidden 100 --dtype float32 --out net.safetensors
   fastnet train iris.csv --label-column species --hidden 8 --seed 1
-  fastnet train mnist/ --sizes 784 30 10 --dtype float32           a directory of IDX files; 30 epochs: some ten seconds
+  fastnet train mnist/ --sizes 784 30 10 --dtype float32           a directory of IDX files; 30 epochs: a few seconds
   fastnet train curve.csv --numbers --activation tanh              the last column is a quantity, no class"""
 
 
