@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_py import build_py
 
 DEBUG = bool(os.environ.get("FASTNET_DEBUG"))
 SYMBOLS = DEBUG or bool(os.environ.get("FASTNET_DEBUG_SYMBOLS"))
@@ -65,7 +66,18 @@ def extensions():
         )
 
 
-setup(ext_modules=cythonize(
+class BuildWithHeaders(build_py):
+    """Puts the header that the installed .pxd files name into the package."""
+
+    def run(self):
+        super().run()
+        if not self.editable_mode:
+            include = Path(self.build_lib, "fastnet", "include")
+            self.mkpath(str(include))
+            self.copy_file("src_c/fastnet_kernels.h", str(include))
+
+
+setup(cmdclass={"build_py": BuildWithHeaders}, ext_modules=cythonize(
     list(extensions()),
     compiler_directives=DIRECTIVES,
     nthreads=os.cpu_count() or 1,

@@ -47,7 +47,8 @@ def test_declarations_are_installed():
         assert (PACKAGE / name).is_file(), name
 
 
-def test_a_wheel_holds_no_sources_of_compiled_modules():
+def test_a_wheel_holds_the_header_and_no_sources_of_compiled_modules():
     if (PACKAGE.parent / "setup.py").exists():           # a build in place
         return
     assert not [*PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.c")]
+    assert (PACKAGE / "include" / "fastnet_kernels.h").is_file()
