@@ -35,6 +35,37 @@ ALLOWED = {
 }
 
 
+# Inside _core: each module, and the modules that it may take from (layout and kernels share their structs).
+CORE = {
+    "types": set(), "plan": set(), "single": set(), "layout": {"kernels"},
+    "kernels": {"types", "layout"}, "blas": {"types"},
+    "costs": {"types", "kernels"},
+    "backprop": {"types", "kernels", "layout", "blas", "costs"},
+    "epoch": {"types", "kernels", "layout", "backprop"},
+    "packed": {"types", "kernels", "layout"},
+    "trainer": {"types", "kernels", "layout"},
+    "frozen": {"types", "kernels", "layout", "packed", "single"},
+    "engine": {"types", "kernels", "layout", "blas", "backprop", "epoch", "packed", "trainer", "single", "plan"},
+}
+
+
+def absolute(path, node):
+    """The module that a `from` statement names, dots in front resolved."""
+    if not node.level:
+        return node.module
+    package = ["fastnet", *path.relative_to(PACKAGE).parts[:-1]]
+    return ".".join(package[:len(package) - node.level + 1] + [node.module or ""]).rstrip(".")
+
+
+def core_modules_used(path):
+    """Modules of _core that a compiled one takes from."""
+    text = path.read_text(encoding="utf-8")
+    names = set(re.findall(r"fastnet\._core\.(\w+)", text))
+    for line in re.findall(r"^\s*from fastnet\._core c?import (.+)$", text, re.MULTILINE):
+        names |= {name.split(" as ")[0].strip() for name in line.split(",")}
+    return names
+
+
 def imported(path):
     """First parts below `fastnet` of what a module imports; "__init__" for the package itself."""
     text = path.read_text(encoding="utf-8")
@@ -45,8 +76,8 @@ def imported(path):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module == "fastnet":
                 names |= {f"fastnet.{alias.name}" for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names.add(node.module)
+            elif isinstance(node, ast.ImportFrom):
+                names.add(absolute(path, node))
     else:
         names |= set(re.findall(r"^\s*(?:from|import|cimport)\s+([\w.]+)", text, re.MULTILINE))
     parts = [name.split(".") for name in names if name.split(".")[0] == "fastnet"]
@@ -64,6 +95,21 @@ def modules():
 def test_imports_go_one_way(path):
     room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     assert imported(path) <= ALLOWED[room] | {room}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "_core").glob("[!_]*.p[yx]*")), ids=lambda path: path.name)
+def test_the_engine_room_goes_one_way_too(path):
+    assert core_modules_used(path) <= CORE[path.stem] | {path.stem}
+
+
+def test_kernels_are_plain_c():
+    sources = [file for file in (PACKAGE.parent / "src_c").glob("*") if file.suffix in (".c", ".h", ".inc")]
+    if not sources:                                          # installed: the one header that comes along
+        sources = list((PACKAGE / "include").glob("*.h"))
+    assert sources
+    for source in sources:
+        text = re.sub(r"/\*.*?\*/", "", source.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not re.search(r"Python\.h|\b(malloc|calloc|realloc|free|printf)\s*\(|#\s*pragma\s+omp", text), source.name
 
 
 def test_nothing_imports_an_integration():

@@ -1,54 +1,63 @@
-"""What is installed: stubs that tell the truth, declarations for other compiled code, no sources."""
+"""What is installed: declarations for other compiled code, data, licences, the command; no sources."""
 
-import ast
-import inspect
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
 import fastnet as fn
+from fastnet._core import kernels
 
 PACKAGE = Path(fn.__file__).parent
-STUB = ast.parse((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"))
+IN_PLACE = (PACKAGE.parent / "setup.py").exists()
+
+installed = pytest.mark.skipif(IN_PLACE, reason="a build in place: there is no installed distribution to look at")
 
 
-def stub_signature(function):
-    arguments = function.args
-    names = [argument.arg for argument in arguments.args + arguments.kwonlyargs]
-    defaults = [ast.literal_eval(default) for default in arguments.defaults + arguments.kw_defaults if default is not None]
-    return names, defaults, len(arguments.kwonlyargs)
+def files():
+    return {str(path).replace("\\", "/") for path in importlib.metadata.files("fastnet-dense")}
 
 
-def runtime_signature(function):
-    parameters = list(inspect.signature(function).parameters.values())
-    defaults = [parameter.default for parameter in parameters if parameter.default is not parameter.empty]
-    return [parameter.name for parameter in parameters], defaults, sum(p.kind == p.KEYWORD_ONLY for p in parameters)
+@pytest.mark.parametrize("name", ["py.typed", "__init__.pyi", "_core/__init__.pxd", "_core/types.pxd", "_core/kernels.pxd",
+                                  "_core/backprop.pxd", "_core/layout.pxd", "datasets/digits.npz", "datasets/README.md"])
+def test_the_package_holds(name):
+    assert (PACKAGE / name).is_file()
+    assert IN_PLACE or f"fastnet/{name}" in files()
 
 
-def test_the_stubs_are_the_signatures_of_network():
-    network = next(node for node in STUB.body if isinstance(node, ast.ClassDef) and node.name == "Network")
-    methods = {node.name: node for node in network.body if isinstance(node, ast.FunctionDef)}
-    compiled = {"__call__", "predict"}                   # Cython functions that tell no signature
-    for name in methods.keys() - compiled - {"dtype", "n_parameters"}:
-        assert stub_signature(methods[name]) == runtime_signature(getattr(fn.Network, name)), name
-    public = {name for name, value in vars(fn.Network).items() if callable(value) and not name.startswith("_")}
-    assert public <= methods.keys()
+@installed
+def test_an_installed_package_holds_the_header_and_no_sources_of_compiled_modules():
+    assert "fastnet/include/fastnet_kernels.h" in files()
+    assert not [name for name in files() if name.endswith((".pyx", ".c", ".inc"))]
+    assert not [name for name in files() if name.startswith(("tests/", "bench/", "src_c/", "docs/"))]
 
 
-def test_the_stubs_name_everything_public():
-    names = {node.name for node in STUB.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
-    names |= {alias.asname for node in STUB.body if isinstance(node, ast.ImportFrom) for alias in node.names if alias.asname}
-    names |= {node.target.id for node in STUB.body if isinstance(node, ast.AnnAssign)}
-    assert names == set(fn.__all__)
-    assert all(hasattr(fn, name) for name in fn.__all__)
+@installed
+def test_the_distribution_says_what_the_package_is():
+    about = importlib.metadata.metadata("fastnet-dense")
+    assert about["Version"] == fn.__version__
+    assert about["License-Expression"] == "MIT"
+    assert {"LICENSE", "fastnet/datasets/README.md"} == set(about.get_all("License-File"))
+    needs = {re.match(r"\w+", line)[0] for line in about.get_all("Requires-Dist") if "extra" not in line}
+    assert needs == {"numpy", "scipy"}
 
 
-def test_declarations_are_installed():
-    for name in ("py.typed", "__init__.pyi", "_core/kernels.pxd", "_core/backprop.pxd", "datasets/digits.npz",
-                 "datasets/README.md"):
-        assert (PACKAGE / name).is_file(), name
+@installed
+def test_the_command_is_installed_and_says_the_version():
+    command = shutil.which("fastnet", path=str(Path(sys.executable).parent))
+    result = subprocess.run([command, "config"], capture_output=True, text=True, check=True)
+    assert result.stdout.split("\n")[0].split() == ["fastnet", fn.__version__]
 
 
-def test_a_wheel_holds_the_header_and_no_sources_of_compiled_modules():
-    if (PACKAGE.parent / "setup.py").exists():           # a build in place
-        return
-    assert not [*PACKAGE.rglob("*.pyx"), *PACKAGE.rglob("*.c")]
-    assert (PACKAGE / "include" / "fastnet_kernels.h").is_file()
+@installed
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("readelf"), reason="looks into ELF files with readelf")
+@pytest.mark.skipif("-g" in kernels.COMPILE_FLAGS.split(), reason="built with FASTNET_DEBUG_SYMBOLS=1")
+def test_compiled_modules_carry_no_debug_symbols():
+    modules = sorted((PACKAGE / "_core").glob("*.so"))
+    assert modules
+    for module in modules:
+        assert ".debug_info" not in subprocess.run(["readelf", "-S", "-W", module], capture_output=True, text=True).stdout
