@@ -48,7 +48,7 @@ typedef struct {
     int finite;                 /* no batch's cost was NaN or infinite */
 } fastnet_progress;
 
-/* A net packed for training, and the work space of its steps: filled by fastnet/_core/fast.pyx.
+/* A net packed for training, and the work space of its steps: filled by fastnet/_core/trainer.pyx.
  * One sample a step ("online"): the first layer in panels, the others in padded rows.
  * Batches: every layer in panels.  void * is float * or double *. */
 typedef struct {

@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,14 @@ def test_pages(page, tmp_path, monkeypatch):
 
 def test_the_pages_are_there():
     assert {"README.md", "theory.md"} <= {page.name for page in PAGES}
+
+
+@pytest.mark.skipif(not (ROOT / "src_c").is_dir(), reason="the sources are not beside the tests")
+def test_files_named_in_the_sources_and_pages_exist():
+    tops = ("src_c", "fastnet", "tests", "bench", ".")
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md"), *(ROOT / "src_c").glob("*")]
+    missing = {f"{text.name}: {name}" for text in texts
+               for name in re.findall(r"\b(?:src_c|fastnet|tests|bench|_core|docs)/[\w/]+\.(?:pyx|pxd|pyi|py|inc|md|c|h)\b",
+                                      text.read_text(encoding="utf-8"))
+               if not name.endswith("/NAME.py") and not any((ROOT / top / name).exists() for top in tops)}
+    assert not missing
