@@ -17,24 +17,24 @@ build: $(PY)    ## compile in place, into a venv of its own ($(VENV))
 	$(PY) setup.py -q build_ext --inplace
 
 test: build     ## every test, on the build in place
-	cd tests && PYTHONPATH=.. ../$(PY) -m pytest -q
+	cd tests && PYTHONPATH="$(CURDIR)" ../$(PY) -m pytest -q
 
 check:          ## what CI runs: sdist, wheel, every test from outside, the README's commands
 	.ci/run
 
-debug: $(PY)    ## every test on a build with bounds checks, AddressSanitizer and UBSan
+debug: $(PY)    ## equations, paths and networks on a build with bounds checks, AddressSanitizer and UBSan
 	FASTNET_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
-	cd tests && PYTHONPATH=.. ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ../$(PY) -m pytest -q -x test_backprop.py test_paths.py test_network.py
+	cd tests && PYTHONPATH="$(CURDIR)" ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ../$(PY) -m pytest -q -x test_backprop.py test_paths.py test_network.py
 	$(PY) setup.py -q build_ext --inplace --force
 
 annotate: $(PY) ## Cython's yellow lines: fastnet/_core/*.html
 	FASTNET_ANNOTATE=1 $(PY) setup.py -q build_ext --inplace --force
 
 bench: build    ## speed of training and calling, and the chain of trust
-	for script in trust digits speed imports; do PYTHONPATH=. $(PY) bench/$$script.py || exit 1; done
+	for script in trust digits speed imports; do PYTHONPATH="$(CURDIR)" $(PY) bench/$$script.py || exit 1; done
 
 profile: build  ## where a training run spends its time (needs perf)
-	PYTHONPATH=. perf record -o /tmp/fastnet.perf -e cpu-clock $(PY) bench/speed.py --dtype float32
+	PYTHONPATH="$(CURDIR)" perf record -o /tmp/fastnet.perf -e cpu-clock $(PY) bench/speed.py --dtype float32
 	perf report -i /tmp/fastnet.perf --stdio | head -40
 
 clean:          ## everything that was built
