@@ -110,6 +110,8 @@ def test_a_batch_of_several_blocks_is_one_step(dtype, monkeypatch, rng):
     m = 2 * plan.BLOCK_ROWS + 7
     X, Y = rng.standard_normal((m, 3)), rng.random((m, 2))
     assert_paths_agree(monkeypatch, net, X, Y, epochs=3, batch_size=10 * m, learning_rate=0.1, seed=0)
+    # two such steps and a short one in one epoch: each starts from a gradient of 0
+    assert_paths_agree(monkeypatch, net, X, Y, epochs=1, batch_size=plan.BLOCK_ROWS + 1, learning_rate=0.1, seed=0)
     gradient = net.value_and_gradient(X, Y)[1]
     fast, _ = train(monkeypatch, "fast", net, X, Y, epochs=1, batch_size=m, learning_rate=0.5, shuffle=False)
     assert error_in_eps(fast.parameters, net.parameters - 0.5 * gradient.astype(float), dtype) <= tolerance(1)
