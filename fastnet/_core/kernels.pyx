@@ -65,9 +65,10 @@ select_level(os.environ.get("FASTNET_CPU") or LEVELS[len(LEVELS) - 1])
 def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndarray delta=None):
     """One kernel over whole contiguous arrays, for tests and checks.
 
-    "exp", or an activation's name: its values at z.  That name with "_prime": delta ⊙ f'(z), a = f(z).
+    "exp", or an activation's name: its values at z, in `a` if that is given; a may be z.
+    That name with "_prime": delta ⊙ f'(z), a = f(z).
     """
-    cdef cnp.ndarray out = np.empty_like(z) if delta is None else delta.copy()
+    cdef cnp.ndarray out = delta.copy() if delta is not None else np.empty_like(z) if a is None else a
     cdef bint prime = kernel.endswith("_prime")
     cdef int code = -1 if kernel == "exp" else ACTIVATIONS.index(kernel.removesuffix("_prime"))
     if z.dtype == np.float32:
