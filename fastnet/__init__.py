@@ -7,7 +7,8 @@
 """
 
 from fastnet._version import __version__
-from fastnet.network import Backprop, Forward, GradientCheck, Network
+from fastnet.gradient_check import GradientCheck
+from fastnet.network import Backprop, Forward, Network
 from fastnet.training import EpochInfo, History
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",

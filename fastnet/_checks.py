@@ -148,6 +148,13 @@ def check_inputs(X, n_in, dtype):
     return as_dtype(X[None] if single else X, dtype), single
 
 
+def check_rows(X):
+    """Refuse more samples than BLAS can count, before any is converted, where a batch is taken whole."""
+    shape = getattr(X, "shape", ())
+    if len(shape) == 2 and shape[0] > MAX_DIMENSION:
+        raise ValueError(f"X must have at most {MAX_DIMENSION} rows here; got {shape[0]}")
+
+
 def check_samples(X, Y, sizes, dtype):
     """X as (m, n_in) and Y as (m, n_out), or (m,) intp where integer labels were given."""
     X, single = check_inputs(X, sizes[0], dtype)
@@ -209,15 +216,15 @@ def check_out(out, shape, dtype, X):
 
 
 def predict_checked(net, X, out):
-    """`predict` of a net with `sizes`, `dtype` and `predict_into`, for arguments of any kind."""
+    """`predict` of a net with `sizes`, `dtype` and `_predict_into`, for arguments of any kind."""
     X, single = check_inputs(X, net.sizes[0], net.dtype)
     shape = (len(X), net.sizes[-1])
     if out is None:
         a = np.empty(shape, net.dtype)
-        net.predict_into(X, a)
+        net._predict_into(X, a)
         return a[0] if single else a
     target = check_out(out, shape[1:] if single else shape, net.dtype, X)
-    net.predict_into(X, target)
+    net._predict_into(X, target)
     if target is not out:
         out[...] = target
     return out

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnet import _checks, initializers, training
+from fastnet import _checks, gradient_check, initializers, training
 from fastnet._core import kernels
 from fastnet._core.engine import Engine
-
-ALIGNMENT = 64      # bytes: no vector of a kernel straddles a cache line
+from fastnet._vectors import aligned_vector, views
 
 
 class Forward(NamedTuple):
@@ -25,15 +24,6 @@ class Backprop(NamedTuple):
     delta: list
     nabla_w: list
     nabla_b: list
-
-
-class GradientCheck(NamedTuple):
-    """How far the gradient is from finite differences, relative to the largest entry."""
-
-    error: float
-    tolerance: float
-    worst: int             # index into `parameters`
-    ok: bool
 
 
 class Network(Engine):
@@ -208,9 +198,10 @@ class Network(Engine):
         >>> [layer.shape for layer in a]
         [(1, 3), (1, 1)]
         """
+        _checks.check_rows(X)
         X, single = _checks.check_inputs(X, self.sizes[0], self.dtype)
         z, a = self._per_layer(len(X)), self._per_layer(len(X))
-        self.forward_into(X, z, a)
+        self._forward_into(X, z, a)
         return Forward([layer[0] for layer in z], [layer[0] for layer in a]) if single else Forward(z, a)
 
     def _per_layer(self, m):
@@ -238,7 +229,7 @@ class Network(Engine):
         0.125
         """
         X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
-        return self.cost_of(X, Y)
+        return self._cost_of(X, Y)
 
     def backprop(self, X, Y):
         """Backpropagation, everything it finds: equations BP1-BP4 of the notes.
@@ -270,12 +261,13 @@ class Network(Engine):
         >>> [delta.shape for delta in found.delta], [nabla.shape for nabla in found.nabla_w]
         ([(2, 3), (2, 1)], [(3, 2), (1, 3)])
         """
+        _checks.check_rows(X)
         X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
         if Y.ndim == 1:
             Y = _checks.one_hot(Y, self.sizes[-1], self.dtype)
         z, a, delta = (self._per_layer(len(X)) for _ in range(3))
         nabla = aligned_vector(self.n_parameters, self.dtype)
-        cost = self.backprop_into(X, Y, z, a, delta, nabla)
+        cost = self._backprop_into(X, Y, z, a, delta, nabla)
         nabla_w, nabla_b = views(nabla, self.sizes)
         return Backprop(cost, delta, list(nabla_w), list(nabla_b))
 
@@ -307,7 +299,7 @@ class Network(Engine):
         if out is not None:
             target = _checks.check_out(out, gradient.shape, self.dtype, self.parameters)
             gradient = target if not (np.may_share_memory(target, X) or np.may_share_memory(target, Y)) else gradient
-        cost = self.gradient_into(X, Y, gradient)
+        cost = self._gradient_into(X, Y, gradient)
         if out is None:
             return cost, gradient
         if gradient is not out:
@@ -332,17 +324,7 @@ class Network(Engine):
         >>> fn.Network([2, 3, 1], seed=0).check_gradient([[0, 1], [1, 1]], [[1], [0]]).ok
         True
         """
-        exact = self if self.dtype == np.float64 else self.copy(dtype="float64")
-        X, Y = _checks.check_samples(X, Y, exact.sizes, exact.dtype)
-        gradient = self.value_and_gradient(X, Y)[1].astype(np.float64)
-        differences = central_differences(exact.copy(), X, Y)
-        gap = np.abs(gradient - differences)
-        worst = int(gap.argmax())
-        scale = max(np.abs(differences).max(), np.finfo(self.dtype).tiny)
-        # ~1e-9 is left of float64 by a step of 6e-6 (cube root of eps); float32 adds its own rounding
-        tolerance = 1e-7 if self.dtype == np.float64 else 1e-7 + 1000 * float(np.finfo(np.float32).eps)
-        error = float(gap[worst] / scale)
-        return GradientCheck(error, tolerance, worst, bool(error <= tolerance))
+        return gradient_check.check_gradient(self, X, Y)
 
     # -- training ------------------------------------------------------------
 
@@ -464,35 +446,3 @@ class Network(Engine):
 def rebuild(kind, sizes, activations, cost, dtype, parameters):
     """A net from what pickle kept of it."""
     return kind(sizes, activation=activations, cost=cost, dtype=dtype, init=parameters)
-
-
-def aligned_vector(n, dtype):
-    """A flat zeroed (n,) vector that starts on a multiple of 64 bytes."""
-    n_bytes = n * dtype.itemsize
-    memory = np.zeros(n_bytes + 2 * ALIGNMENT, np.uint8)      # the last vector may be read beyond its end
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start:start + n_bytes].view(dtype)
-
-
-def views(vector, sizes):
-    """weights and biases as views into a flat parameter vector."""
-    weights, biases, start = [], [], 0
-    for p, n in zip(sizes, sizes[1:]):
-        weights.append(vector[start:start + n * p].reshape(n, p))
-        biases.append(vector[start + n * p:start + n * p + n])
-        start += n * p + n
-    return tuple(weights), tuple(biases)
-
-
-def central_differences(net, X, Y):
-    """The gradient of net.cost by central differences; changes the net's parameters."""
-    step = np.cbrt(np.finfo(np.float64).eps)
-    differences = np.empty(net.n_parameters)
-    for i, value in enumerate(net.parameters.copy()):
-        h = step * max(1.0, abs(value))
-        net.parameters[i] = value + h
-        above = net.cost(X, Y)
-        net.parameters[i] = value - h
-        differences[i] = (above - net.cost(X, Y)) / (2 * h)
-        net.parameters[i] = value
-    return differences

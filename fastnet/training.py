@@ -74,7 +74,7 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
         order = shuffled(len(X), int(rng.integers(2**64, dtype=np.uint64))) if shuffle else None
-        cost, rows, finite = net.train_epoch(X, Y, order, batch_size, learning_rate)
+        cost, rows, finite = net._train_epoch(X, Y, order, batch_size, learning_rate)
         if not (finite and np.isfinite(net.parameters).all()):
             stop_diverged(net, history, best, epoch, -(-rows // batch_size))
             break

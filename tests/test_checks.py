@@ -115,3 +115,21 @@ def test_one_sample_takes_one_target():
 def test_a_numpy_scalar_is_as_good_as_a_number():
     net = fn.Network([np.int64(3), np.int32(2)], seed=np.int64(0))
     net.fit(X, Y, epochs=np.int64(1), batch_size=np.uint8(2), learning_rate=np.float32(0.5))
+
+
+def test_more_rows_than_blas_counts_are_refused_before_they_are_copied():
+    net = fn.Network([1, 1], dtype="float32", seed=0)
+    many = np.broadcast_to(np.float32(0), (2**31, 1))
+    for call in (net.forward, lambda X: net.backprop(X, X)):
+        with pytest.raises(ValueError, match="X must have at most 2147483647 rows here; got 2147483648"):
+            call(many)
+
+
+def test_methods_that_trust_their_arguments_are_private():
+    """What a user can name without an underscore checks what it is given."""
+    public = {name for name in dir(fn.Network) if not name.startswith("_")}
+    assert public == {"backprop", "check_gradient", "classify", "copy", "cost", "dtype", "fit", "forward",
+                      "freeze", "n_parameters", "parameters", "partial_fit", "predict", "save", "sizes", "summary",
+                      "value_and_gradient"}
+    assert {name for name in dir(fn.FrozenNetwork) if not name.startswith("_")} == {
+        "activations", "dtype", "parameters", "predict", "sizes"}

@@ -126,7 +126,7 @@ def test_epochs_are_the_references(sizes, batch_size, shuffled, dtype, path, lev
     order = rng.permutation(11) if shuffled else None
     w, b = reference.sgd_epoch(*as_lists(net), X.tolist(), Y.tolist(), 0.125, batch_size,
                                order=order, activations=net.activations)
-    cost, rows, finite = net.train_epoch(X, Y, order, batch_size, 0.125)
+    cost, rows, finite = net._train_epoch(X, Y, order, batch_size, 0.125)
     assert rows == 11 and finite and cost > 0
     assert error_in_eps(net.parameters, flat(w, b), dtype) <= tolerance(11)
 

@@ -18,7 +18,7 @@ from fastnet._core.epoch cimport Buffers, add_gradient, run_epoch, shuffle, tota
 from fastnet._core.kernels cimport Data, Progress, infer
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed
-from fastnet._core.single cimport is_target, is_vector
+from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_target, is_vector
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
 
@@ -26,9 +26,7 @@ cnp.import_array()
 
 cdef enum:
     BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
-    GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
     SIGNAL_FLOPS = 500_000_000  # about 50 ms: how often Ctrl-C is looked for
-    STACK_BYTES = 8192          # work space of one sample up to this size lies on the stack
 
 
 def shuffled(Py_ssize_t m, seed):
@@ -156,7 +154,7 @@ cdef class Engine:
 
     # -- forward -------------------------------------------------------------
 
-    def predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
+    def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; out must not overlap X."""
         plan = planning.plan_inference(self.sizes, X.shape[0])
         if plan.path == "plain":
@@ -190,7 +188,7 @@ cdef class Engine:
             with nogil:
                 predict_blocks(self.net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
 
-    def forward_into(self, cnp.ndarray X not None, list z, list a):
+    def _forward_into(self, cnp.ndarray X not None, list z, list a):
         """Fill the arrays of z^l and a^l, one (m, n) array a layer."""
         blas.load()
         if self.single:
@@ -210,7 +208,7 @@ cdef class Engine:
 
     # -- cost and gradient ---------------------------------------------------
 
-    def cost_of(self, cnp.ndarray X not None, cnp.ndarray Y not None):
+    def _cost_of(self, cnp.ndarray X not None, cnp.ndarray Y not None):
         """The mean cost over the rows of X."""
         blas.load()
         if self.single:
@@ -230,7 +228,7 @@ cdef class Engine:
                 cost = total_cost(self.net, &data, &buffers, parameters)
         return cost / data.m
 
-    def backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
+    def _backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
                       cnp.ndarray nabla not None):
         """Fill z^l, a^l, δ^l and the mean gradient; return the mean cost.  Y must be (m, n_out)."""
         blas.load()
@@ -255,7 +253,7 @@ cdef class Engine:
                                  <real>(1.0 / m), <real>0, target)
         return cost / m
 
-    def gradient_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, cnp.ndarray nabla not None):
+    def _gradient_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, cnp.ndarray nabla not None):
         """nabla = the mean gradient over the rows of X; return the mean cost."""
         blas.load()
         if self.single:
@@ -281,7 +279,7 @@ cdef class Engine:
 
     # -- training ------------------------------------------------------------
 
-    def train_epoch(self, cnp.ndarray X not None, cnp.ndarray Y not None, order, Py_ssize_t batch_size, double eta):
+    def _train_epoch(self, cnp.ndarray X not None, cnp.ndarray Y not None, order, Py_ssize_t batch_size, double eta):
         """One pass of gradient descent over the rows of X in the given order (intp, or None).
 
         Returns (summed cost, rows seen).  Fewer rows than X has: the cost of the last batch

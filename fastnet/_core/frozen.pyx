@@ -5,17 +5,16 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 
 import numpy as np
 
+from fastnet._core import plan as planning
+
 from fastnet._core.layout cimport Layout, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed
-from fastnet._core.single cimport is_target, is_vector
+from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_target, is_vector
 from fastnet._core.types cimport real
 
 cnp.import_array()
 
-cdef enum:
-    GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
-    STACK_BYTES = 8192          # work space up to this size lies on the stack
-    ROWS = 96                   # samples of one block: their activations stay in the second-level cache
+cdef Py_ssize_t ROWS = planning.INFERENCE_ROWS
 
 
 cdef class FrozenEngine:
@@ -72,7 +71,7 @@ cdef class FrozenEngine:
                 return out
         return self._predict(X, out)
 
-    def predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
+    def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; checked arrays that don't overlap."""
         self.run(X.shape[0], X.data, out.data)
 

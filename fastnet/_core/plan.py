@@ -1,6 +1,7 @@
 """Which kernel serves which layer: the one place that decides.
 
-Every threshold stands here beside the measurement it comes from (bench/ repeats them).
+Every threshold stands here with what it rests on; those marked "counted" come from counting
+instructions and still want a measurement.
 FASTNET_PATH=plain switches the fast paths off: the plain engine then does everything.
 """
 
@@ -9,8 +10,8 @@ from typing import NamedTuple
 
 BLOCK_ROWS = 512        # samples of one block of a batch: above, gradients of blocks are added up
 
-# BP2 from packed weights either sums over lanes, which costs about 21/n of the product itself, or
-# multiplies with a transposed copy, which costs about 5/m.  The two meet at n = 4.2 m.
+# Counted: BP2 from packed weights either sums over lanes, which costs about 21/n of the product
+# itself, or multiplies with a transposed copy, which costs about 5/m.  The two meet at n = 4.2 m.
 TRANSPOSE_BELOW = 4.2
 
 
@@ -70,7 +71,7 @@ class InferencePlan(NamedTuple):
     rows: int                  # samples of one block
 
 
-# Packing costs about as much as the products of PACK_FROM samples save.
+# Counted: packing costs about as much as the products of PACK_FROM samples save.
 PACK_FROM = 8
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
 
