@@ -41,6 +41,16 @@ def check_positive(name, value):
     return number
 
 
+def check_threads(threads):
+    """How many threads may work: at most as many as the process may use processors."""
+    import os
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = check_count("threads", threads)
+    if threads > processors:
+        raise ValueError(f"threads must be at most {processors}, the processors that this process may use; got {threads}")
+    return threads
+
+
 def check_flag(name, value):
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False; got {describe(value)}")

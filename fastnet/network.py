@@ -80,13 +80,13 @@ class Network(Engine):
         self.cost_name = _checks.check_choice("cost", cost, kernels.COSTS)
         dtype = _checks.check_dtype(dtype)
         n_parameters = sum(n * p + n for p, n in zip(sizes, sizes[1:]))
-        self._lay_out(
-            sizes,
-            tuple(kernels.ACTIVATIONS.index(name) for name in self.activations),
-            kernels.COSTS.index(self.cost_name),
-            aligned_vector(n_parameters, dtype))
+        self._lay_out(sizes, *self._codes(), aligned_vector(n_parameters, dtype))
         self.weights, self.biases = views(self.parameters, sizes)
         self._initialize(init, seed)
+
+    def _codes(self):
+        """Activations and cost as the kernels number them."""
+        return tuple(kernels.ACTIVATIONS.index(name) for name in self.activations), kernels.COSTS.index(self.cost_name)
 
     # -- what it is ----------------------------------------------------------
 
@@ -329,7 +329,7 @@ class Network(Engine):
     # -- training ------------------------------------------------------------
 
     def fit(self, X, Y, *, epochs=30, batch_size=10, learning_rate=3.0, validation=None, shuffle=True,
-            seed=None, callbacks=(), progress=None):
+            seed=None, callbacks=(), progress=None, threads=1):
         """Train by gradient descent on mini-batches.
 
         Parameters
@@ -355,6 +355,10 @@ class Network(Engine):
             Called as callback(info) after each epoch; see fastnet.training.EpochInfo.
         progress : bool, optional
             Write a progress line to stderr.
+        threads : int
+            Threads that may share the work of a batch; fewer are used where a step is too small to
+            gain.  Sums are added in an order that their number decides: the same number gives the
+            same bits, another may differ in the last ones.
 
         Returns
         -------
@@ -382,7 +386,7 @@ class Network(Engine):
         """
         return training.fit(
             self, X, Y, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, validation=validation,
-            shuffle=shuffle, seed=seed, callbacks=callbacks, progress=progress)
+            shuffle=shuffle, seed=seed, callbacks=callbacks, progress=progress, threads=threads)
 
     def partial_fit(self, X, Y, *, batch_size=10, learning_rate=3.0, shuffle=False, seed=None):
         """One pass of gradient descent over a batch of data, for data that come in pieces.
@@ -434,8 +438,7 @@ class Network(Engine):
         True
         """
         from fastnet.frozen import FrozenNetwork
-        codes = tuple(kernels.ACTIVATIONS.index(name) for name in self.activations)
-        return FrozenNetwork(self.sizes, codes, self.parameters.copy())
+        return FrozenNetwork(self.sizes, self._codes()[0], self.parameters.copy())
 
     def save(self, path):
         """Write the net to a safetensors file, atomically; see fastnet.persistence.save."""

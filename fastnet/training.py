@@ -11,7 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnet import _checks
+from fastnet._core import kernels, plan
 from fastnet._core.engine import shuffled
+from fastnet._core.run import Run
+from fastnet._core.samples import compressed, nonzeros
 
 
 @dataclass
@@ -56,7 +59,8 @@ class EpochInfo(NamedTuple):
     history: History
 
 
-def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, seed, callbacks, progress):
+def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, seed, callbacks, progress,
+        threads=1):
     """Train `net`; see Network.fit, whose arguments these are."""
     epochs = _checks.check_count("epochs", epochs, minimum=0)
     batch_size = _checks.check_count("batch_size", batch_size)
@@ -64,6 +68,7 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
     shuffle = _checks.check_flag("shuffle", shuffle)
     rng = _checks.check_seed(seed)
     callbacks = check_callbacks(callbacks, progress)
+    threads = _checks.check_threads(threads)
     check_writeable(net)
     X, Y = check_training_data(net, X, Y)
     X, Y, validation = split_validation(net, X, Y, validation, rng)
@@ -71,19 +76,31 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
 
     history = History()
     best = Best(net)
-    for epoch in range(1, epochs + 1):
-        start = time.perf_counter()
-        order = shuffled(len(X), int(rng.integers(2**64, dtype=np.uint64))) if shuffle else None
-        cost, rows, finite = net._train_epoch(X, Y, order, batch_size, learning_rate)
-        if not (finite and np.isfinite(net.parameters).all()):
-            stop_diverged(net, history, best, epoch, -(-rows // batch_size))
-            break
-        history.cost.append(cost / rows)
-        best.offer(net, history.cost[-1])
-        validate(net, validation, history)
-        history.seconds.append(time.perf_counter() - start)
-        report(net, history, epoch, epochs, callbacks)
+    run, X = start_run(net, X, batch_size, threads)
+    try:
+        for epoch in range(1, epochs + 1):
+            start = time.perf_counter()
+            order = shuffled(len(X), int(rng.integers(2**64, dtype=np.uint64))) if shuffle else None
+            cost, rows, finite = run.epoch(X, Y, order, learning_rate)
+            if not (finite and np.isfinite(net.parameters).all()):
+                stop_diverged(net, history, best, epoch, -(-rows // batch_size))
+                break
+            history.cost.append(cost / rows)
+            best.offer(net, history.cost[-1])
+            validate(net, validation, history)
+            history.seconds.append(time.perf_counter() - start)
+            report(net, history, epoch, epochs, callbacks)
+    finally:
+        run.close()
     return history
+
+
+def start_run(net, X, batch_size, threads):
+    """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
+    count = nonzeros(X) if plan.fast_paths() else X.size
+    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads)
+    run = Run(net.sizes, *net._codes(), net.parameters, batch_size, chosen)
+    return run, compressed(X, count) if chosen.sparse else X
 
 
 def check_callbacks(callbacks, progress):

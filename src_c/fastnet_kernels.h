@@ -4,6 +4,7 @@
 #define FASTNET_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Every activation, in the order of its code: X(name) needs fastnet_name and
  * fastnet_name_prime in activations.inc.  Append only: codes are positions. */
@@ -32,9 +33,12 @@ typedef struct {
     ptrdiff_t width;            /* neurons of the widest layer, the input not counted */
 } fastnet_layout;
 
-/* A data set and the order in which its rows are taken. */
+/* A data set and the order in which its rows are taken.  Inputs are dense, or compressed: then x holds
+ * the values that are not 0, those of row i at starts[i] ... starts[i + 1], in rising columns. */
 typedef struct {
-    const void *x;              /* (m, inputs) of the net */
+    const void *x;              /* (m, inputs) of the net, or (starts[m],) */
+    const ptrdiff_t *starts;    /* (m + 1,), or NULL where x is dense */
+    const int32_t *columns;     /* (starts[m],) */
     const void *y;              /* (m, outputs), or NULL where labels are given */
     const ptrdiff_t *labels;    /* (m,) classes, or NULL */
     const ptrdiff_t *order;     /* (m,), or NULL: as they stand */
@@ -48,30 +52,54 @@ typedef struct {
     int finite;                 /* no batch's cost was NaN or infinite */
 } fastnet_progress;
 
+/* Which side of a layer lies in the lanes of its panels (packing.inc), and where BP2 gets its product from. */
+enum { FASTNET_OUTPUTS_IN_LANES, FASTNET_INPUTS_IN_LANES };
+enum { FASTNET_BACKWARD_NONE, FASTNET_BACKWARD_DIRECT, FASTNET_BACKWARD_TRANSPOSED, FASTNET_BACKWARD_DOTS };
+
 /* A net packed for training, and the work space of its steps: filled by fastnet/_core/trainer.pyx.
+ *
  * One sample a step ("online"): the first layer in panels, the others in padded rows.
- * Batches: every layer in panels.  void * is float * or double *. */
+ * Batches: every layer in panels.  The work on a batch is divided into shares, one a thread: share t
+ * owns inputs first[t] ... first[t + 1] of every layer, the weights that lead from them and the
+ * columns of a and delta that are these inputs.  void * is float * or double *. */
 typedef struct {
     size_t p, n;                /* inputs, outputs */
-    size_t ld;                  /* stride of a and delta: n padded, or more */
+    size_t ld;                  /* stride of z, a and delta: n padded, or more */
     int activation;
+    int lanes;                  /* FASTNET_OUTPUTS_IN_LANES or FASTNET_INPUTS_IN_LANES */
+    int backward;               /* FASTNET_BACKWARD_... */
     void *w;                    /* packed */
     void *b;                    /* (n padded,) */
-    void *transposed;           /* room for packed w', or NULL: BP2 by sums over lanes */
+    void *transposed;           /* room for panels with inputs in lanes, where backward wants them */
     void *nabla_w, *nabla_b;    /* like w and b; NULL where a batch is one block */
-    void *a;                    /* (rows, ld) */
+    void *z;                    /* (shares, rows, ld) parts of the weighted inputs; the first becomes their sum */
+    void *a;                    /* (rows, ld); may be the first of z */
     void *delta;                /* (rows, ld) */
+    const void **a_row, **delta_row;  /* (rows,) where each row starts */
+    const size_t *first;        /* (shares + 1,) */
 } fastnet_layer;
+
+/* Where threads wait for each other (barrier.h). */
+typedef struct {
+    unsigned threads;
+    unsigned arrived, turn;
+    char apart[64];             /* a cache line between what is written and what is only read */
+} fastnet_barrier;
 
 typedef struct {
     size_t n_layers;
     size_t rows;                /* samples that fit */
+    size_t shares;
     int cost;
     fastnet_layer *layer;
-    void *y;                    /* (outputs,) a label's one-hot row */
+    void *y;                    /* (shares, outputs padded) a label's one-hot row */
+    size_t y_ld;
     void *zeros;                /* (widest layer padded,), all 0 */
-    const void **x;             /* (rows,) the inputs of a batch, where they lie */
-    const void **above;         /* (rows,) work: rows of one layer's buffer */
+    const void **x;             /* (shares, rows) the inputs of a batch, where they lie */
+    double *share_cost;         /* (shares,) what each share's rows cost, 8 apart */
+    fastnet_barrier *barrier;
+    int crowded;                /* some thread waited so long that its processor must be wanted by others */
+    int leave;                  /* share 0 asks all threads to return after this batch */
 } fastnet_trainer;
 
 /* A net packed for inference: of its layers p, n, ld, activation, w and b count. */
@@ -93,10 +121,16 @@ typedef struct {
         void (*axpy)(size_t n, REAL alpha, const REAL *x, REAL *y);                             \
         int (*all_finite)(size_t n, const REAL *x);                                             \
         size_t (*padded)(size_t n);                                                             \
-        void (*pack)(size_t n, size_t p, const REAL *w, REAL *packed);                          \
-        void (*unpack)(size_t n, size_t p, const REAL *packed, REAL *w);                        \
-        void (*minibatch_epoch)(const fastnet_trainer *, const fastnet_data *,      \
-                                size_t batch_size, REAL eta, size_t max_rows, fastnet_progress *); \
+        void (*pack)(size_t lanes, size_t depth, const REAL *w, size_t lane_stride,             \
+                     size_t depth_stride, REAL *packed);                                        \
+        void (*unpack)(size_t lanes, size_t depth, const REAL *packed, size_t lane_stride,      \
+                       size_t depth_stride, REAL *w);                                           \
+        size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
+        void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
+                         int32_t *columns, REAL *values);                                       \
+        void (*minibatch_epoch)(fastnet_trainer *, const fastnet_data *, size_t batch_size,     \
+                                REAL eta, size_t max_rows, size_t first_share,                  \
+                                size_t end_share, fastnet_progress *);                          \
         void (*online_epoch)(const fastnet_trainer *, const fastnet_data *,         \
                              REAL eta, size_t max_rows, fastnet_progress *);                    \
         void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \

@@ -8,6 +8,7 @@ typedef INT NAME(VIU) __attribute__((vector_size(VECTOR_BYTES), aligned(REAL_BYT
 #define V NAME(V)
 #define LANES (VECTOR_BYTES / REAL_BYTES)
 #define PANEL (2 * LANES)
+#define DOT_SUMS (LANES > 4 ? LANES : 4)      /* sums that tile_dot keeps */
 #define LOAD(pointer) ((V)*(const NAME(VU) *)(pointer))
 #define STORE(pointer, value) (*(NAME(VU) *)(pointer) = (value))
 

@@ -2,6 +2,7 @@
 #undef V
 #undef LANES
 #undef PANEL
+#undef DOT_SUMS
 #undef LOAD
 #undef STORE
 #undef SHUFFLE

@@ -44,10 +44,12 @@ CORE = {
     "costs": {"types", "kernels"},
     "backprop": {"types", "kernels", "layout", "blas", "costs"},
     "epoch": {"types", "kernels", "layout", "backprop"},
-    "packed": {"types", "kernels", "layout"},
-    "trainer": {"types", "kernels", "layout"},
+    "samples": {"types", "kernels"}, "barrier": {"kernels"},
+    "packed": {"types", "kernels", "layout", "plan"},
+    "trainer": {"types", "kernels", "layout", "plan"},
+    "run": {"types", "kernels", "layout", "blas", "epoch", "samples", "barrier", "trainer"},
     "frozen": {"types", "kernels", "layout", "packed", "single", "plan"},
-    "engine": {"types", "kernels", "layout", "blas", "backprop", "epoch", "packed", "trainer", "single", "plan"},
+    "engine": {"types", "kernels", "layout", "blas", "backprop", "epoch", "packed", "samples", "single", "plan"},
 }
 
 

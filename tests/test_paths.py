@@ -8,6 +8,7 @@ import pytest
 import fastnet as fn
 from fastnet import reference
 from fastnet._core import plan
+from fastnet.training import start_run
 from helpers import ACTIVATIONS, as_lists, error_in_eps, flat, random_net
 
 
@@ -126,7 +127,8 @@ def test_epochs_are_the_references(sizes, batch_size, shuffled, dtype, path, lev
     order = rng.permutation(11) if shuffled else None
     w, b = reference.sgd_epoch(*as_lists(net), X.tolist(), Y.tolist(), 0.125, batch_size,
                                order=order, activations=net.activations)
-    cost, rows, finite = net._train_epoch(X, Y, order, batch_size, 0.125)
+    run, X = start_run(net, X, batch_size, threads=1)
+    cost, rows, finite = run.epoch(X, Y, order, 0.125)
     assert rows == 11 and finite and cost > 0
     assert error_in_eps(net.parameters, flat(w, b), dtype) <= tolerance(11)
 
@@ -241,9 +243,12 @@ def test_values_beyond_a_row_never_leak_into_one_sample(dtype, level):
 
 def test_the_plan_names_a_kernel_for_every_layer(monkeypatch):
     monkeypatch.delenv("FASTNET_PATH", raising=False)
-    assert plan.plan_training((784, 30, 10), 1).path == "online"
-    batch = plan.plan_training((64, 128, 128, 10), 10)
-    assert batch.path == "minibatch" and [layer.backward for layer in batch.layers] == [None, "lane sums", "transposed tiles"]
+    assert plan.plan_training((784, 30, 10), 1, 8).path == "online"
+    batch = plan.plan_training((64, 128, 128, 1), 10, 16)
+    assert batch.path == "minibatch" and batch.shares == 1 and not batch.sparse
+    assert [layer.backward for layer in batch.layers] == [None, "dots", "tiles"]
+    assert [layer.lanes for layer in batch.layers] == ["outputs", "outputs", "inputs"]
+    assert plan.plan_training((64, 128, 128, 1), 128, 16).layers[1].backward == "transposed tiles"
     assert plan.plan_inference((4, 8, 3), 1).path == "samples" and plan.plan_inference((4, 8, 3), 100).path == "tiles"
     monkeypatch.setenv("FASTNET_PATH", "plain")
-    assert plan.plan_training((4, 8, 3), 10).path == plan.plan_inference((4, 8, 3), 10).path == "plain"
+    assert plan.plan_training((4, 8, 3), 10, 8).path == plan.plan_inference((4, 8, 3), 10).path == "plain"

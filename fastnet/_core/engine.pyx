@@ -5,7 +5,6 @@ native and of the net's dtype; labels are intp within range.  Nothing is checked
 """
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 
 import numpy as np
@@ -14,19 +13,18 @@ from fastnet._core import plan as planning
 
 from fastnet._core cimport blas
 from fastnet._core.backprop cimport backpropagate, feedforward
-from fastnet._core.epoch cimport Buffers, add_gradient, run_epoch, shuffle, total_cost
-from fastnet._core.kernels cimport Data, Progress, infer
+from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
+from fastnet._core.kernels cimport Data, infer
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed
+from fastnet._core.samples cimport data_of
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_target, is_vector
-from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
 
 cnp.import_array()
 
 cdef enum:
     BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
-    SIGNAL_FLOPS = 500_000_000  # about 50 ms: how often Ctrl-C is looked for
 
 
 def shuffled(Py_ssize_t m, seed):
@@ -216,7 +214,7 @@ cdef class Engine:
         return self.cost_typed[double](X, Y)
 
     cdef double cost_typed(self, cnp.ndarray X, cnp.ndarray Y, real* dummy=NULL) except? -1:
-        cdef Data data = self.data_of(X, Y, None)
+        cdef Data data = data_of(X, Y, None)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
         cdef const real* parameters = <const real*>self._parameters.data
@@ -262,7 +260,7 @@ cdef class Engine:
 
     cdef double gradient_typed(self, cnp.ndarray X, cnp.ndarray Y, cnp.ndarray nabla,
                                real* dummy=NULL) except? -1:
-        cdef Data data = self.data_of(X, Y, None)
+        cdef Data data = data_of(X, Y, None)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
         cdef const real* parameters = <const real*>self._parameters.data
@@ -276,73 +274,6 @@ cdef class Engine:
             with nogil:
                 cost = add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
         return cost / data.m
-
-    # -- training ------------------------------------------------------------
-
-    def _train_epoch(self, cnp.ndarray X not None, cnp.ndarray Y not None, order, Py_ssize_t batch_size, double eta):
-        """One pass of gradient descent over the rows of X in the given order (intp, or None).
-
-        Returns (summed cost, rows seen).  Fewer rows than X has: the cost of the last batch
-        seen was NaN or infinite.  Ctrl-C raises KeyboardInterrupt between two batches.
-        """
-        plan = planning.plan_training(self.sizes, min(batch_size, X.shape[0]))
-        if plan.path == "plain":
-            blas.load()
-            if self.single:
-                return self.train_plain[float](X, Y, order, batch_size, eta)
-            return self.train_plain[double](X, Y, order, batch_size, eta)
-        transposes = [layer.backward == "transposed tiles" for layer in plan.layers]
-        trainer = new_trainer(self.net, self.single, plan.path == "online", transposes, plan.rows, batch_size > plan.rows)
-        if self.single:
-            return self.train_fast[float](trainer, X, Y, order, batch_size, eta)
-        return self.train_fast[double](trainer, X, Y, order, batch_size, eta)
-
-    cdef train_fast(self, Trainer trainer, cnp.ndarray X, cnp.ndarray Y, order, Py_ssize_t batch_size, double eta,
-                    real* dummy=NULL):
-        cdef Data data = self.data_of(X, Y, order)
-        cdef Progress progress = Progress(rows=0, cost=0, finite=True)
-        cdef real* parameters = <real*>self._parameters.data
-        cdef Py_ssize_t rows_between_signals = self.rows_between_signals()
-        with nogil:
-            trainer.load(parameters)
-        try:
-            while progress.rows < data.m and progress.finite:
-                with nogil:
-                    trainer.run(&data, batch_size, <real>eta, rows_between_signals, &progress)
-                PyErr_CheckSignals()
-        finally:
-            with nogil:
-                trainer.store(parameters)
-        return progress.cost, progress.rows, progress.finite
-
-    cdef Py_ssize_t rows_between_signals(self):
-        return <Py_ssize_t>(1 + SIGNAL_FLOPS / (3 * self.flops_a_row()))
-
-    cdef train_plain(self, cnp.ndarray X, cnp.ndarray Y, order, Py_ssize_t batch_size, double eta, real* dummy=NULL):
-        cdef Data data = self.data_of(X, Y, order)
-        cdef Workspace work = Workspace.for_training(self.net, self.rows_for(min(batch_size, data.m)), sizeof(real))
-        cdef Buffers buffers = buffers_of(work)
-        cdef Progress progress = Progress(rows=0, cost=0, finite=True)
-        cdef cnp.ndarray several_blocks = np.empty_like(self._parameters) if batch_size > work.rows else None
-        cdef real* nabla = <real*>several_blocks.data if batch_size > work.rows else NULL
-        cdef real* parameters = <real*>self._parameters.data
-        cdef Py_ssize_t rows_between_signals = self.rows_between_signals()
-        while progress.rows < data.m and progress.finite:
-            with nogil:
-                run_epoch(self.net, &data, &buffers, batch_size, <real>eta, rows_between_signals,
-                          parameters, nabla, &progress)
-            PyErr_CheckSignals()
-        return progress.cost, progress.rows, progress.finite
-
-    cdef Data data_of(self, cnp.ndarray X, cnp.ndarray Y, order):
-        """Labels are told from outputs by their one dimension."""
-        cdef Data data
-        data.x = X.data
-        data.m = X.shape[0]
-        data.y = NULL if Y.ndim == 1 else <void*>Y.data
-        data.labels = <Py_ssize_t*>Y.data if Y.ndim == 1 else NULL
-        data.order = NULL if order is None else <Py_ssize_t*>(<cnp.ndarray>order).data
-        return data
 
 
 cdef Buffers buffers_of(Workspace work):

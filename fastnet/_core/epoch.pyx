@@ -19,9 +19,16 @@ cdef const real* inputs(
     const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t m, real* dummy=NULL,
 ) noexcept nogil:
     """Rows start ... start + m of X in the chosen order: gathered, or in place where they are contiguous."""
-    cdef Py_ssize_t i, p = net.sizes[0]
+    cdef Py_ssize_t i, q, row, p = net.sizes[0]
     cdef const real* x = <const real*>data.x
     cdef real* out = <real*>work.x
+    if data.starts != NULL:
+        memset(out, 0, m * p * sizeof(real))
+        for i in range(m):
+            row = start + i if data.order == NULL else data.order[start + i]
+            for q in range(data.starts[row], data.starts[row + 1]):
+                out[i * p + data.columns[q]] = x[q]
+        return out
     if data.order == NULL:
         return x + start * p
     if m == 1:

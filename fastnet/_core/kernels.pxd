@@ -10,6 +10,8 @@ from fastnet._core.types cimport real
 cdef extern from "fastnet_kernels.h" nogil:
     ctypedef struct Data "fastnet_data":
         const void* x
+        const Py_ssize_t* starts
+        const int* columns
         const void* y
         const Py_ssize_t* labels
         const Py_ssize_t* order
@@ -20,25 +22,43 @@ cdef extern from "fastnet_kernels.h" nogil:
         double cost
         bint finite
 
+    enum:
+        OUTPUTS_IN_LANES "FASTNET_OUTPUTS_IN_LANES"
+        INPUTS_IN_LANES "FASTNET_INPUTS_IN_LANES"
+        BACKWARD_NONE "FASTNET_BACKWARD_NONE"
+        BACKWARD_DIRECT "FASTNET_BACKWARD_DIRECT"
+        BACKWARD_TRANSPOSED "FASTNET_BACKWARD_TRANSPOSED"
+        BACKWARD_DOTS "FASTNET_BACKWARD_DOTS"
+
     ctypedef struct TrainerLayer "fastnet_layer":
         size_t p, n, ld
-        int activation
+        int activation, lanes, backward
         void* w
         void* b
         void* transposed
         void* nabla_w
         void* nabla_b
+        void* z
         void* a
         void* delta
+        const void** a_row
+        const void** delta_row
+        const size_t* first
+
+    ctypedef struct Barrier "fastnet_barrier":
+        unsigned threads, arrived, turn
 
     ctypedef struct TrainerNet "fastnet_trainer":
-        size_t n_layers, rows
+        size_t n_layers, rows, shares
         int cost
         TrainerLayer* layer
         void* y
+        size_t y_ld
         void* zeros
         const void** x
-        const void** above
+        double* share_cost
+        Barrier* barrier
+        int crowded
 
     ctypedef struct PackedNet "fastnet_packed":
         size_t n_layers, width
@@ -59,10 +79,14 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*axpy)(size_t n, float alpha, const float* x, float* y) noexcept nogil
         int (*all_finite)(size_t n, const float* x) noexcept nogil
         size_t (*padded)(size_t n) noexcept nogil
-        void (*pack)(size_t n, size_t p, const float* w, float* packed) noexcept nogil
-        void (*unpack)(size_t n, size_t p, const float* packed, float* w) noexcept nogil
-        void (*minibatch_epoch)(const TrainerNet*, const Data*, size_t batch_size, float eta, size_t max_rows,
-                                Progress*) noexcept nogil
+        void (*pack)(size_t lanes, size_t depth, const float* w, size_t lane_stride, size_t depth_stride,
+                     float* packed) noexcept nogil
+        void (*unpack)(size_t lanes, size_t depth, const float* packed, size_t lane_stride, size_t depth_stride,
+                       float* w) noexcept nogil
+        size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
+        void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
+        void (*minibatch_epoch)(TrainerNet*, const Data*, size_t batch_size, float eta, size_t max_rows,
+                                size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, float eta, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
@@ -75,10 +99,14 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*axpy)(size_t n, double alpha, const double* x, double* y) noexcept nogil
         int (*all_finite)(size_t n, const double* x) noexcept nogil
         size_t (*padded)(size_t n) noexcept nogil
-        void (*pack)(size_t n, size_t p, const double* w, double* packed) noexcept nogil
-        void (*unpack)(size_t n, size_t p, const double* packed, double* w) noexcept nogil
-        void (*minibatch_epoch)(const TrainerNet*, const Data*, size_t batch_size, double eta, size_t max_rows,
-                                Progress*) noexcept nogil
+        void (*pack)(size_t lanes, size_t depth, const double* w, size_t lane_stride, size_t depth_stride,
+                     double* packed) noexcept nogil
+        void (*unpack)(size_t lanes, size_t depth, const double* packed, size_t lane_stride, size_t depth_stride,
+                       double* w) noexcept nogil
+        size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
+        void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
+        void (*minibatch_epoch)(TrainerNet*, const Data*, size_t batch_size, double eta, size_t max_rows,
+                                size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, double eta, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
@@ -144,30 +172,53 @@ cdef inline size_t padded(size_t n, real* dummy=NULL) noexcept nogil:
         return f64[0].padded(n)
 
 
-cdef inline void pack(size_t n, size_t p, const real* w, real* packed) noexcept nogil:
-    """w (n, p) row-major into panels (src_c/packing.inc)."""
+cdef inline void pack(
+    size_t lanes, size_t depth, const real* w, size_t lane_stride, size_t depth_stride, real* packed,
+) noexcept nogil:
+    """w into panels (src_c/packing.inc)."""
     if real is float:
-        f32[0].pack(n, p, w, packed)
+        f32[0].pack(lanes, depth, w, lane_stride, depth_stride, packed)
     else:
-        f64[0].pack(n, p, w, packed)
+        f64[0].pack(lanes, depth, w, lane_stride, depth_stride, packed)
 
 
-cdef inline void unpack(size_t n, size_t p, const real* packed, real* w) noexcept nogil:
-    """Panels back into w (n, p) row-major."""
+cdef inline void unpack(
+    size_t lanes, size_t depth, const real* packed, size_t lane_stride, size_t depth_stride, real* w,
+) noexcept nogil:
+    """Panels back into w."""
     if real is float:
-        f32[0].unpack(n, p, packed, w)
+        f32[0].unpack(lanes, depth, packed, lane_stride, depth_stride, w)
     else:
-        f64[0].unpack(n, p, packed, w)
+        f64[0].unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+
+
+cdef inline size_t count_nonzero(size_t n, const real* x) noexcept nogil:
+    """How many of n values are not 0."""
+    if real is float:
+        return f32[0].count_nonzero(n, x)
+    else:
+        return f64[0].count_nonzero(n, x)
+
+
+cdef inline void compress(
+    size_t m, size_t p, const real* x, Py_ssize_t* starts, int* columns, real* values,
+) noexcept nogil:
+    """The values of x (m, p) that are not 0, row by row, with their columns (src_c/sparse.inc)."""
+    if real is float:
+        f32[0].compress(m, p, x, starts, columns, values)
+    else:
+        f64[0].compress(m, p, x, starts, columns, values)
 
 
 cdef inline void minibatch_epoch(
-    const TrainerNet* net, const Data* data, size_t batch_size, real eta, size_t max_rows, Progress* progress,
+    TrainerNet* net, const Data* data, size_t batch_size, real eta, size_t max_rows,
+    size_t first_share, size_t end_share, Progress* progress,
 ) noexcept nogil:
-    """Batches from progress.rows on, in register tiles (src_c/minibatch.inc)."""
+    """Batches from progress.rows on, in register tiles, by some shares (src_c/minibatch.inc)."""
     if real is float:
-        f32[0].minibatch_epoch(net, data, batch_size, eta, max_rows, progress)
+        f32[0].minibatch_epoch(net, data, batch_size, eta, max_rows, first_share, end_share, progress)
     else:
-        f64[0].minibatch_epoch(net, data, batch_size, eta, max_rows, progress)
+        f64[0].minibatch_epoch(net, data, batch_size, eta, max_rows, first_share, end_share, progress)
 
 
 cdef inline void online_epoch(

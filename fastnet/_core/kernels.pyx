@@ -62,6 +62,11 @@ def select_level(name):
 select_level(os.environ.get("FASTNET_CPU") or LEVELS[len(LEVELS) - 1])
 
 
+def lanes(dtype):
+    """Values of float32 or float64 that a vector holds at the level in use."""
+    return padded[float](1) if dtype == np.float32 else padded[double](1)
+
+
 def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndarray delta=None):
     """One kernel over whole contiguous arrays, for tests and checks.
 

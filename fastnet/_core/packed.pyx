@@ -7,8 +7,10 @@ from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy
 
+from fastnet._core import plan as planning
+
 from fastnet._core cimport kernels
-from fastnet._core.kernels cimport PackedNet, TrainerLayer, pack, padded
+from fastnet._core.kernels cimport INPUTS_IN_LANES, OUTPUTS_IN_LANES, PackedNet, TrainerLayer, pack, padded
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
 
@@ -37,7 +39,7 @@ cdef class Packed:
 cdef Packed new_packed(const Layout* layout, const real* parameters):
     """Pack the flat parameter vector of a net."""
     cdef Packed packed = Packed.__new__(Packed)
-    cdef Py_ssize_t l
+    cdef Py_ssize_t l, p, n
     packed.f32 = kernels.f32[0]
     packed.f64 = kernels.f64[0]
     packed.net.n_layers = layout.n_layers
@@ -51,14 +53,18 @@ cdef Packed new_packed(const Layout* layout, const real* parameters):
         raise MemoryError(f"no memory to pack a net: {n_bytes} bytes")
     place[real](layout, &packed.net, <char*>aligned(<uintptr_t>packed.memory))
     for l in range(layout.n_layers):
-        pack[real](layout.sizes[l + 1], layout.sizes[l], parameters + layout.w[l], <real*>packed.net.layer[l].w)
+        p, n = layout.sizes[l], layout.sizes[l + 1]
+        if packed.net.layer[l].lanes == INPUTS_IN_LANES:
+            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>packed.net.layer[l].w)
+        else:
+            pack[real](n, p, parameters + layout.w[l], p, 1, <real*>packed.net.layer[l].w)
         memcpy(packed.net.layer[l].b, parameters + layout.b[l], layout.sizes[l + 1] * sizeof(real))
     return packed
 
 
 cdef Py_ssize_t place(const Layout* layout, PackedNet* net, char* base, real* dummy=NULL):
     """Point every layer into memory from `base` on; returns the bytes that takes."""
-    cdef Py_ssize_t l, n_padded, used = 0
+    cdef Py_ssize_t l, n_padded, weights, used = 0
     cdef TrainerLayer* layer
     for l in range(layout.n_layers):
         layer = net.layer + l
@@ -66,7 +72,9 @@ cdef Py_ssize_t place(const Layout* layout, PackedNet* net, char* base, real* du
         layer.p, layer.n = layout.sizes[l], layout.sizes[l + 1]
         layer.ld = stride_for(n_padded, sizeof(real))
         layer.activation = layout.activation[l]
-        layer.w = take(base, &used, n_padded * layer.p * sizeof(real))
+        layer.lanes = INPUTS_IN_LANES if planning.inputs_in_lanes(l, layer.p, layer.n, padded[real](1)) else OUTPUTS_IN_LANES
+        weights = padded[real](layer.p) * layer.n if layer.lanes == INPUTS_IN_LANES else n_padded * layer.p
+        layer.w = take(base, &used, weights * sizeof(real))
         layer.b = take(base, &used, n_padded * sizeof(real))
         net.width = max(net.width, layer.ld)
     return used

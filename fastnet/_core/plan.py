@@ -1,7 +1,6 @@
 """Which kernel serves which layer: the one place that decides.
 
-Every threshold stands here with what it rests on; those marked "counted" come from counting
-instructions and still want a measurement.
+Every threshold stands here with what it rests on.
 FASTNET_PATH=plain switches the fast paths off: the plain engine then does everything.
 """
 
@@ -10,14 +9,16 @@ from typing import NamedTuple
 
 BLOCK_ROWS = 512        # samples of one block of a batch: above, gradients of blocks are added up
 
-# Counted: BP2 from packed weights either sums over lanes, which costs about 21/n of the product
-# itself, or multiplies with a transposed copy, which costs about 5/m.  The two meet at n = 4.2 m.
-TRANSPOSE_BELOW = 4.2
+# The work of a step is counted in vector operations: one multiply-add of a whole vector each.  What
+# else a kernel does is counted in the same coin:
+TRANSPOSE = 6           # to turn one vector of weights round: log2(lanes) shuffles, a load and a store
+DOT = 3                 # to sum a vector's lanes, taken many at a time: two shuffles and an addition a vector
 
 
 class LayerPlan(NamedTuple):
     """What serves one layer in training."""
 
+    lanes: str                 # which side of the layer lies in vectors: "outputs" or "inputs"
     forward: str
     backward: str | None       # None: the first layer needs no BP2
     update: str
@@ -28,6 +29,8 @@ class TrainingPlan(NamedTuple):
 
     path: str                  # "online", "minibatch" or "plain"
     rows: int                  # samples of one block
+    shares: int                # parts that a step is divided into: threads side by side
+    sparse: bool               # zeros of the inputs are skipped
     layers: tuple
 
 
@@ -39,7 +42,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size):
+def plan_training(sizes, batch_size, lanes, density=1.0, threads=1):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -47,6 +50,12 @@ def plan_training(sizes, batch_size):
     sizes : tuple of int
     batch_size : int
         Not above the number of samples.
+    lanes : int
+        Values of the net's dtype that a vector holds.
+    density : float
+        Fraction of the inputs that is not 0.
+    threads : int
+        How many may be used.
 
     Returns
     -------
@@ -54,14 +63,58 @@ def plan_training(sizes, batch_size):
     """
     n_layers = len(sizes) - 1
     if not fast_paths():
-        return TrainingPlan("plain", min(batch_size, 256), (LayerPlan("gemm", "gemm", "gemm"),) * n_layers)
+        return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
     if batch_size == 1:
-        first = LayerPlan("fused with the update before", None, "fused with the next forward")
-        above = LayerPlan("rows", "fused rows", "fused rows")
-        return TrainingPlan("online", 1, (first,) + (above,) * (n_layers - 1))
+        sparse = density < SPARSE_ONLINE
+        first = (LayerPlan("outputs", "nonzeros", None, "nonzeros") if sparse else
+                 LayerPlan("outputs", "fused with the update before", None, "fused with the next forward"))
+        above = LayerPlan("inputs", "rows", "fused rows", "fused rows")
+        return TrainingPlan("online", 1, 1, sparse, (first,) + (above,) * (n_layers - 1))
     rows = min(batch_size, BLOCK_ROWS)
-    layers = [LayerPlan("tiles", backward(l, sizes[l + 1], rows), "tiles") for l in range(n_layers)]
-    return TrainingPlan("minibatch", rows, tuple(layers))
+    sparse = density < SPARSE_MINIBATCH
+    layers = [plan_layer(l, sizes[l], sizes[l + 1], rows, lanes) for l in range(n_layers)]
+    if sparse:
+        layers[0] = LayerPlan("outputs", "nonzeros", None, "nonzeros")
+    return TrainingPlan("minibatch", rows, shares_for(sizes, batch_size, lanes, density if sparse else 1.0, threads),
+                        sparse, tuple(layers))
+
+
+def plan_layer(l, p, n, m, lanes):
+    """The cheapest way through layer l, p inputs to n outputs, for m samples."""
+    n_vectors, p_vectors = -(-n // lanes), -(-p // lanes)
+    product_n, product_p = m * p * n_vectors, m * n * p_vectors      # with outputs, with inputs in lanes
+    if l == 0:
+        return LayerPlan("outputs", "tiles", None, "tiles")
+    backward = {"transposed tiles": product_p + TRANSPOSE * n * p_vectors, "dots": product_n + DOT * m * p}
+    way = min(backward, key=backward.get)
+    if 3 * product_p + DOT * m * n < 2 * product_n + backward[way]:
+        return LayerPlan("inputs", "dots", "tiles", "tiles")
+    return LayerPlan("outputs", "tiles", way, "tiles")
+
+
+# Below these densities of the inputs, skipping zeros is faster.
+SPARSE_ONLINE = 0.5
+SPARSE_MINIBATCH = 0.3
+
+# A step of fewer vector operations a thread is not worth dividing.
+SHARE_OPERATIONS = 10_000
+
+
+def shares_for(sizes, m, lanes, density, threads):
+    """Into how many shares a step is divided, at most `threads`."""
+    operations = 0.0
+    for l, (p, n) in enumerate(zip(sizes, sizes[1:])):
+        operations += m * p * -(-n // lanes) * (3 if l else 2 * density)
+    return max(1, min(threads, int(operations / SHARE_OPERATIONS)))
+
+
+def split(count, shares, multiple):
+    """Where each of `shares` nearly equal parts of `count` starts, and where the last one ends.
+
+    Boundaries inside lie at multiples of `multiple`; parts may be empty.
+    """
+    pieces = -(-count // multiple)
+    return tuple(min(-(-pieces * share // shares) * multiple, count) for share in range(shares + 1))
 
 
 class InferencePlan(NamedTuple):
@@ -95,8 +148,6 @@ def plan_inference(sizes, m):
     return InferencePlan("tiles", min(m, INFERENCE_ROWS))
 
 
-def backward(l, n, m):
-    """How BP2 is taken through layer l of n outputs for m samples."""
-    if l == 0:
-        return None
-    return "transposed tiles" if n <= TRANSPOSE_BELOW * m else "lane sums"
+def inputs_in_lanes(l, p, n, lanes):
+    """Whether a packed net puts the inputs of layer l in lanes: where its outputs would leave them empty."""
+    return l > 0 and n * -(-p // lanes) + DOT * n < p * -(-n // lanes)
