@@ -25,11 +25,12 @@ __declspec(dllimport) int __stdcall SwitchToThread(void);
 #endif
 
 enum {
-    FASTNET_SPINS = 2000,       /* pauses before the first yield: some 20 microseconds */
-    FASTNET_CROWDED = 1000      /* yields: some milliseconds.  Who waits that long shares its processors */
+    FASTNET_SPINS = 300,        /* pauses before the first yield: some microseconds */
+    FASTNET_YIELDS = 64,        /* yields that count as another long wait: some 20 microseconds */
+    FASTNET_CROWDED = 32        /* long waits after which it is time to ask whether threads gain anything */
 };
 
-/* Waits for all; returns how often it let others run meanwhile. */
+/* Waits for all; returns 0, or how long it took beyond the spinning: 1 and more for every FASTNET_YIELDS. */
 static inline unsigned fastnet_wait(fastnet_barrier *barrier)
 {
     if (barrier->threads == 1)
@@ -48,7 +49,7 @@ static inline unsigned fastnet_wait(fastnet_barrier *barrier)
     unsigned yields = 0;
     for (; __atomic_load_n(&barrier->turn, __ATOMIC_ACQUIRE) == turn; yields++)
         FASTNET_YIELD();
-    return yields;
+    return 1 + yields / FASTNET_YIELDS;
 }
 
 #endif

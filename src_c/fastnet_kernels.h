@@ -98,7 +98,7 @@ typedef struct {
     const void **x;             /* (shares, rows) the inputs of a batch, where they lie */
     double *share_cost;         /* (shares,) what each share's rows cost, 8 apart */
     fastnet_barrier *barrier;
-    int crowded;                /* some thread waited so long that its processor must be wanted by others */
+    unsigned crowded;           /* long waits of all threads in this call (barrier.h) */
     int leave;                  /* share 0 asks all threads to return after this batch */
 } fastnet_trainer;
 

@@ -58,7 +58,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         const void** x
         double* share_cost
         Barrier* barrier
-        int crowded
+        unsigned crowded
 
     ctypedef struct PackedNet "fastnet_packed":
         size_t n_layers, width

@@ -2,8 +2,10 @@
 
 Threads are ordinary Python threads that live as long as the run.  Between two calls they sleep on a
 lock; within one they meet at the barrier of src_c/barrier.h.  A step's shares are the same however
-many threads take them (src_c/minibatch.inc), so when the processors are busy with something else and
-waiting costs more than sharing gains, one thread takes all shares for a while: same bits, no waiting.
+many threads take them (src_c/minibatch.inc), so one thread may take them all: same bits, no waiting.
+That is what happens while the processors are busy with something else.  Stretches of some
+milliseconds are timed, and whichever is faster goes on, threads or one alone; the other is tried
+again now and then.
 """
 
 cimport numpy as cnp
@@ -11,6 +13,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 
 import threading
+import time
 
 import numpy as np
 
@@ -34,7 +37,8 @@ cdef extern from "pythread.h" nogil:
 
 cdef enum:
     SIGNAL_FLOPS = 500_000_000  # some 10 ms: how often Ctrl-C is looked for
-    ALONE = 32                  # such stretches that one thread runs alone before the others are tried again
+    TRIED_AGAIN = 32            # stretches until the slower way is tried again
+    TRIAL = 8                   # a trial is this part of a stretch
 
 
 cdef struct Job:
@@ -53,7 +57,9 @@ cdef class Run:
     cdef Trainer trainer                   # None on the plain path
     cdef Workspace work                    # None on the fast paths
     cdef cnp.ndarray nabla                 # for plain batches of several blocks
-    cdef Py_ssize_t batch_size, max_rows, alone
+    cdef Py_ssize_t batch_size, max_rows
+    cdef Py_ssize_t stretches              # since the slower way was tried
+    cdef double[2] speed                   # rows a second of one thread alone, and of all; 0: not known
     cdef bint single
     cdef Job job
     cdef PyThread_type_lock* locks         # one for each thread but this one
@@ -154,15 +160,25 @@ cdef class Run:
                       parameters, nabla, &job.progress)
 
     cdef stretch(self, real* dummy=NULL):
-        """Go on until it is time to look for signals: every thread its share, or this one all of them."""
-        cdef Py_ssize_t i, others = len(self.threads)
+        """Go on until it is time to look for signals, by the faster way or as a trial of the other."""
+        cdef bint together = False
+        cdef Py_ssize_t rows = self.job.progress.rows, part = 1
+        if self.threads:
+            together = self.speed[1] >= self.speed[0]
+            self.stretches += 1
+            if self.speed[not together] == 0 or self.stretches > TRIED_AGAIN:
+                together, part, self.stretches = not together, TRIAL, 0
+        self.job.max_rows = max(1, self.max_rows // part)
+        start = time.perf_counter()
+        self.go_on[real](together)
+        if self.threads:
+            self.speed[together] = (self.job.progress.rows - rows) / (time.perf_counter() - start)
+
+    cdef go_on(self, bint together, real* dummy=NULL):
+        """Run at most max_rows more rows: every thread its share, or this one all of them."""
+        cdef Py_ssize_t i, others = len(self.threads) if together else 0
         cdef Progress progress = self.job.progress
-        cdef size_t mine = 1
-        if others and self.alone:
-            self.alone -= 1
-            others = 0
-        if not others:
-            mine = self.trainer.packed.shares
+        cdef size_t mine = 1 if together else self.trainer.packed.shares
         self.trainer.barrier.threads = <unsigned>(others + 1)
         self.trainer.packed.crowded = 0
         for i in range(others):
@@ -170,8 +186,6 @@ cdef class Run:
         with nogil:
             self.trainer.run(&self.job.data, self.job.batch_size, <real>self.job.eta, self.job.max_rows, 0, mine, &progress)
             wait_for_all(&self.trainer.barrier)        # nobody reads the job or the weights any more
-        if self.trainer.packed.crowded:
-            self.alone = ALONE
         self.job.progress = progress
 
     def _work(self, size_t share):
