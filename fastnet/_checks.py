@@ -11,10 +11,12 @@ import operator
 
 import numpy as np
 
-from fastnet._core import kernels
+from fastnet._core import kernels, plan
+from fastnet._core.samples import Compressed
 
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 MAX_DIMENSION = 2**31 - 1      # BLAS counts with 32-bit ints
+DENSE_ROWS = 1024              # rows of sparse inputs that are filled with their zeros at a time
 
 
 # -- single values -----------------------------------------------------------
@@ -148,7 +150,11 @@ def as_dtype(array, dtype):
 
 
 def check_inputs(X, n_in, dtype):
-    """X as (m, n_in), and whether a single sample (n_in,) was given."""
+    """X as (m, n_in), dense or Compressed, and whether a single sample (n_in,) was given."""
+    if hasattr(X, "tocsr"):
+        return check_sparse(X, n_in, dtype), False
+    if isinstance(X, Compressed):              # checked before
+        return X, False
     X = as_numbers("X", X)
     single = X.ndim == 1
     if X.ndim not in (1, 2) or X.shape[-1] != n_in:
@@ -158,6 +164,26 @@ def check_inputs(X, n_in, dtype):
     return as_dtype(X[None] if single else X, dtype), single
 
 
+def check_sparse(X, n_in, dtype):
+    """A scipy sparse array or matrix (m, n_in) as rows without zeros."""
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"X must hold real numbers; got dtype {X.dtype}")
+    if len(X.shape) != 2 or X.shape[1] != n_in:
+        raise ValueError(f"X must have shape (m, {n_in}), one sample per row; got shape {tuple(X.shape)}")
+    csr = X.tocsr()
+    if not csr.has_canonical_format:           # columns in order, none twice
+        csr = csr.copy()
+        csr.sum_duplicates()
+    return Compressed(tuple(X.shape), as_dtype(csr.data, dtype), as_dtype(csr.indices, np.dtype(np.int32)),
+                      as_dtype(csr.indptr, np.dtype(np.intp)))
+
+
+def check_dense(X, n_in, dtype):
+    """As check_inputs, always dense: for what needs every value of X at once."""
+    X, single = check_inputs(X, n_in, dtype)
+    return (X.dense(0, len(X)) if isinstance(X, Compressed) else X), single
+
+
 def check_rows(X):
     """Refuse more samples than BLAS can count, before any is converted, where a batch is taken whole."""
     shape = getattr(X, "shape", ())
@@ -165,9 +191,9 @@ def check_rows(X):
         raise ValueError(f"X must have at most {MAX_DIMENSION} rows here; got {shape[0]}")
 
 
-def check_samples(X, Y, sizes, dtype):
+def check_samples(X, Y, sizes, dtype, dense=False):
     """X as (m, n_in) and Y as (m, n_out), or (m,) intp where integer labels were given."""
-    X, single = check_inputs(X, sizes[0], dtype)
+    X, single = (check_dense if dense else check_inputs)(X, sizes[0], dtype)
     if not len(X):
         raise ValueError("X must hold at least one sample; got none")
     return X, check_targets(Y, len(X), single, sizes[-1], dtype)
@@ -208,7 +234,12 @@ def one_hot(labels, n_out, dtype):
 
 def check_finite(name, array, dtype):
     """Raise if a checked array holds NaN or infinity; labels can't."""
-    if array.dtype == dtype and not kernels.is_finite(array):
+    if isinstance(array, Compressed):
+        if not kernels.is_finite(array.values):
+            at = np.flatnonzero(~np.isfinite(array.values))[0]
+            row = np.searchsorted(array.starts, at, side="right") - 1
+            raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {array.columns[at]} is {array.values[at]}")
+    elif array.dtype == dtype and not kernels.is_finite(array):
         row, column = np.argwhere(~np.isfinite(array))[0]
         raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {column} is {array[row, column]}")
 
@@ -222,19 +253,36 @@ def check_out(out, shape, dtype, X):
     if not out.flags.writeable:
         raise ValueError("out must be writeable; got a read-only array")
     direct = out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative
-    return out if direct and not np.may_share_memory(out, X) else np.empty(shape, dtype)
+    return out if direct and not overlap(out, X) else np.empty(shape, dtype)
 
 
-def predict_checked(net, X, out):
+def overlap(out, X):
+    """Whether writing to `out` might change the checked X."""
+    return not isinstance(X, Compressed) and np.may_share_memory(out, X)
+
+
+def predict_checked(net, X, out, threads):
     """`predict` of a net with `sizes`, `dtype` and `_predict_into`, for arguments of any kind."""
     X, single = check_inputs(X, net.sizes[0], net.dtype)
+    threads = check_threads(threads)
     shape = (len(X), net.sizes[-1])
     if out is None:
-        a = np.empty(shape, net.dtype)
+        target = a = np.empty(shape, net.dtype)
+    else:
+        target = check_out(out, shape[1:] if single else shape, net.dtype, X)
+        a = target.reshape(shape)
+    threads = plan.plan_inference(net.sizes, len(X), threads).threads if threads > 1 else 1
+    if isinstance(X, Compressed):
+        for start in range(0, len(X), DENSE_ROWS):
+            stop = min(start + DENSE_ROWS, len(X))
+            net._predict_into(X.dense(start, stop), a[start:stop])
+    elif threads > 1:
+        from fastnet._threads import share_rows
+        share_rows(len(X), threads, lambda start, stop: net._predict_into(X[start:stop], a[start:stop]))
+    else:
         net._predict_into(X, a)
+    if out is None:
         return a[0] if single else a
-    target = check_out(out, shape[1:] if single else shape, net.dtype, X)
-    net._predict_into(X, target)
     if target is not out:
         out[...] = target
     return out

@@ -45,12 +45,12 @@ class FrozenNetwork(FrozenEngine):
     dtype = property(lambda self: self._dtype, doc="Of the parameters and all that is computed.")
     parameters = property(lambda self: self._parameters, doc="The flat parameter vector, read-only.")
 
-    def predict(self, X, out=None):
-        """The same as calling."""
-        return self(X, out)
+    def predict(self, X, out=None, threads=1):
+        """The same as calling; `threads` may share the rows of a batch."""
+        return self(X, out) if threads == 1 else self._predict(X, out, threads)
 
-    def _predict(self, X, out):
-        return _checks.predict_checked(self, X, out)
+    def _predict(self, X, out, threads):
+        return _checks.predict_checked(self, X, out, threads)
 
     def __repr__(self):
         return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"

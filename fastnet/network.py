@@ -157,9 +157,9 @@ class Network(Engine):
 
     # -- outputs -------------------------------------------------------------
 
-    def _predict(self, X, out):
+    def _predict(self, X, out, threads):
         """`predict` of anything: checked, converted where needed."""
-        return _checks.predict_checked(self, X, out)
+        return _checks.predict_checked(self, X, out, threads)
 
     def classify(self, X):
         """Labels: the position of the largest output, or whether a single output is at least ½.
@@ -199,7 +199,7 @@ class Network(Engine):
         [(1, 3), (1, 1)]
         """
         _checks.check_rows(X)
-        X, single = _checks.check_inputs(X, self.sizes[0], self.dtype)
+        X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
         z, a = self._per_layer(len(X)), self._per_layer(len(X))
         self._forward_into(X, z, a)
         return Forward([layer[0] for layer in z], [layer[0] for layer in a]) if single else Forward(z, a)
@@ -262,7 +262,7 @@ class Network(Engine):
         ([(2, 3), (2, 1)], [(3, 2), (1, 3)])
         """
         _checks.check_rows(X)
-        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
+        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype, dense=True)
         if Y.ndim == 1:
             Y = _checks.one_hot(Y, self.sizes[-1], self.dtype)
         z, a, delta = (self._per_layer(len(X)) for _ in range(3))
@@ -298,7 +298,7 @@ class Network(Engine):
         gradient = aligned_vector(self.n_parameters, self.dtype)
         if out is not None:
             target = _checks.check_out(out, gradient.shape, self.dtype, self.parameters)
-            gradient = target if not (np.may_share_memory(target, X) or np.may_share_memory(target, Y)) else gradient
+            gradient = target if not (_checks.overlap(target, X) or _checks.overlap(target, Y)) else gradient
         cost = self._gradient_into(X, Y, gradient)
         if out is None:
             return cost, gradient
@@ -405,6 +405,38 @@ class Network(Engine):
         """
         self.fit(X, Y, epochs=1, batch_size=batch_size, learning_rate=learning_rate, shuffle=shuffle, seed=seed)
         return self
+
+    def explain(self, *, batch_size=10, X=None, threads=1, training=True):
+        """Which kernel serves which layer in one step, with its operations and bytes.
+
+        Parameters
+        ----------
+        batch_size : int
+            Samples a step.
+        X : array_like of shape (m, n_in), optional
+            Inputs to take the density from: where most are 0, zeros are skipped.
+        threads : int
+            How many may be used.
+        training : bool
+            A step of `fit`; False: one call of `predict`.
+
+        Returns
+        -------
+        Explanation
+            Its text is a table; `to_dict()` gives plain values.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> print(fn.Network([784, 30, 10], seed=0).explain(batch_size=1))  # doctest: +ELLIPSIS
+        path online, batch 1, float64, ..., 1 thread
+        layer   activation  forward                       backward    update                       kflop    KiB
+        784-30  sigmoid     fused with the update before  -           fused with the next forward   94.1  564.0
+        30-10   sigmoid     rows                          fused rows  fused rows                     1.8   10.3
+        step                                                                                        95.9  574.3
+        """
+        from fastnet.explain import explain
+        return explain(self, batch_size, X, threads, training)
 
     # -- copies and files ----------------------------------------------------
 

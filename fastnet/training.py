@@ -14,7 +14,7 @@ from fastnet import _checks
 from fastnet._core import kernels, plan
 from fastnet._core.engine import shuffled
 from fastnet._core.run import Run
-from fastnet._core.samples import compressed, nonzeros
+from fastnet._core.samples import Compressed, compressed, nonzeros
 
 
 @dataclass
@@ -97,10 +97,11 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
 
 def start_run(net, X, batch_size, threads):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
-    count = nonzeros(X) if plan.fast_paths() else X.size
+    sparse = isinstance(X, Compressed)
+    count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads)
     run = Run(net.sizes, *net._codes(), net.parameters, batch_size, chosen)
-    return run, compressed(X, count) if chosen.sparse else X
+    return run, compressed(X, count) if chosen.sparse and not sparse else X
 
 
 def check_callbacks(callbacks, progress):
@@ -147,7 +148,8 @@ def split_validation(net, X, Y, validation, rng):
                          f"of {len(X)}; got {validation}")
     order = rng.permutation(len(X))
     train, held = order[held_out:], order[:held_out]
-    return X[train], Y[train], (X[held], Y[held])
+    take = X.take if isinstance(X, Compressed) else X.__getitem__
+    return take(train), Y[train], (take(held), Y[held])
 
 
 def validate(net, validation, history):

@@ -83,9 +83,9 @@ cdef class Engine:
             out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
-        return self._predict(X, None)
+        return self._predict(X, None, 1)
 
-    def predict(self, X, out=None):
+    def predict(self, X, out=None, threads=1):
         """Outputs of the net.
 
         Parameters
@@ -94,6 +94,8 @@ cdef class Engine:
             Inputs, one sample per row, or a single sample.
         out : ndarray of shape (m, n_out) or (n_out,), optional
             Where to write the outputs; of the net's dtype.  May overlap X.
+        threads : int
+            Threads that may share the rows; fewer are used for few rows.  The bits are the same.
 
         Returns
         -------
@@ -117,7 +119,7 @@ cdef class Engine:
                 and is_target(out, self.typenum, self.n_out)):
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
-        return self._predict(X, out)
+        return self._predict(X, out, threads)
 
     cdef int infer_into(self, cnp.ndarray X, cnp.ndarray out) except -1:
         if self.single:
@@ -206,14 +208,14 @@ cdef class Engine:
 
     # -- cost and gradient ---------------------------------------------------
 
-    def _cost_of(self, cnp.ndarray X not None, cnp.ndarray Y not None):
+    def _cost_of(self, X, cnp.ndarray Y not None):
         """The mean cost over the rows of X."""
         blas.load()
         if self.single:
             return self.cost_typed[float](X, Y)
         return self.cost_typed[double](X, Y)
 
-    cdef double cost_typed(self, cnp.ndarray X, cnp.ndarray Y, real* dummy=NULL) except? -1:
+    cdef double cost_typed(self, X, cnp.ndarray Y, real* dummy=NULL) except? -1:
         cdef Data data = data_of(X, Y, None)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
@@ -251,14 +253,14 @@ cdef class Engine:
                                  <real>(1.0 / m), <real>0, target)
         return cost / m
 
-    def _gradient_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, cnp.ndarray nabla not None):
+    def _gradient_into(self, X, cnp.ndarray Y not None, cnp.ndarray nabla not None):
         """nabla = the mean gradient over the rows of X; return the mean cost."""
         blas.load()
         if self.single:
             return self.gradient_typed[float](X, Y, nabla)
         return self.gradient_typed[double](X, Y, nabla)
 
-    cdef double gradient_typed(self, cnp.ndarray X, cnp.ndarray Y, cnp.ndarray nabla,
+    cdef double gradient_typed(self, X, cnp.ndarray Y, cnp.ndarray nabla,
                                real* dummy=NULL) except? -1:
         cdef Data data = data_of(X, Y, None)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))

@@ -69,7 +69,7 @@ cdef class FrozenEngine:
             if is_target(out, self.typenum, self.n_out):
                 self.run(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>out))
                 return out
-        return self._predict(X, out)
+        return self._predict(X, out, 1)
 
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; checked arrays that don't overlap."""

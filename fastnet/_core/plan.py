@@ -122,30 +122,35 @@ class InferencePlan(NamedTuple):
 
     path: str                  # "samples" (one by one), "tiles" (packed for the call) or "plain"
     rows: int                  # samples of one block
+    threads: int
 
 
 # Counted: packing costs about as much as the products of PACK_FROM samples save.
 PACK_FROM = 8
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
+THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
 
 
-def plan_inference(sizes, m):
+def plan_inference(sizes, m, threads=1):
     """The plan of a forward pass over m samples.
 
     Parameters
     ----------
     sizes : tuple of int
     m : int
+    threads : int
+        How many may be used.
 
     Returns
     -------
     InferencePlan
     """
     if not fast_paths():
-        return InferencePlan("plain", max(1, min(m, 256)))
+        return InferencePlan("plain", max(1, min(m, 256)), 1)
     if m < PACK_FROM:
-        return InferencePlan("samples", 1)
-    return InferencePlan("tiles", min(m, INFERENCE_ROWS))
+        return InferencePlan("samples", 1, 1)
+    flops = 2.0 * m * sum(p * n for p, n in zip(sizes, sizes[1:]))
+    return InferencePlan("tiles", min(m, INFERENCE_ROWS), max(1, min(threads, int(flops / THREAD_FLOPS))))
 
 
 def inputs_in_lanes(l, p, n, lanes):

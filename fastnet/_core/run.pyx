@@ -65,6 +65,7 @@ cdef class Run:
     cdef PyThread_type_lock* locks         # one for each thread but this one
     cdef list threads
     cdef readonly object plan
+    cdef public object together            # whether threads share the work: None where that is timed
 
     def __cinit__(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None,
                   Py_ssize_t batch_size, plan):
@@ -163,7 +164,9 @@ cdef class Run:
         """Go on until it is time to look for signals, by the faster way or as a trial of the other."""
         cdef bint together = False
         cdef Py_ssize_t rows = self.job.progress.rows, part = 1
-        if self.threads:
+        if self.together is not None:
+            together = self.together and bool(self.threads)
+        elif self.threads:
             together = self.speed[1] >= self.speed[0]
             self.stretches += 1
             if self.speed[not together] == 0 or self.stretches > TRIED_AGAIN:

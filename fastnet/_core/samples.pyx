@@ -24,6 +24,25 @@ cdef class Compressed:
         return self.shape[0]
 
     @property
+    def size(self):
+        return self.shape[0] * self.shape[1]
+
+    def take(self, rows):
+        """Some rows, by their numbers, as another set."""
+        lengths = np.diff(self.starts)[rows]
+        starts = np.zeros(len(rows) + 1, np.intp)
+        np.cumsum(lengths, out=starts[1:])
+        kept = np.arange(starts[len(rows)]) + np.repeat(self.starts[rows] - starts[:len(rows)], lengths)
+        return Compressed((len(rows), self.shape[1]), self.values[kept], self.columns[kept], starts)
+
+    def dense(self, start, stop):
+        """Rows start ... stop with their zeros."""
+        rows = np.zeros((stop - start, self.shape[1]), self.values.dtype)
+        kept = slice(self.starts[start], self.starts[stop])
+        rows[np.repeat(np.arange(stop - start), np.diff(self.starts[start:stop + 1])), self.columns[kept]] = self.values[kept]
+        return rows
+
+    @property
     def density(self):
         """Fraction of the values that is kept."""
         return float(len(self.values)) / max(1.0, float(self.shape[0]) * self.shape[1])

@@ -1,0 +1,24 @@
+"""Rows shared out to threads that live for one call."""
+
+import threading
+
+
+def share_rows(m, threads, work):
+    """Call work(start, stop) for `threads` nearly equal parts of m rows, side by side; raise what any raised."""
+    bounds = [m * share // threads for share in range(threads + 1)]
+    errors = []
+
+    def part(share):
+        try:
+            work(bounds[share], bounds[share + 1])
+        except BaseException as error:      # a thread's exception would otherwise be printed and lost
+            errors.append(error)
+
+    others = [threading.Thread(target=part, args=(share,)) for share in range(1, threads)]
+    for thread in others:
+        thread.start()
+    part(0)
+    for thread in others:
+        thread.join()
+    if errors:
+        raise errors[0]
