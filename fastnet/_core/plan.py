@@ -150,7 +150,8 @@ def plan_inference(sizes, m, threads=1):
     if m < PACK_FROM:
         return InferencePlan("samples", 1, 1)
     flops = 2.0 * m * sum(p * n for p, n in zip(sizes, sizes[1:]))
-    return InferencePlan("tiles", min(m, INFERENCE_ROWS), max(1, min(threads, int(flops / THREAD_FLOPS))))
+    most = min(m // PACK_FROM, int(flops / THREAD_FLOPS))      # every part takes the path of the whole
+    return InferencePlan("tiles", min(m, INFERENCE_ROWS), max(1, min(threads, most)))
 
 
 def inputs_in_lanes(l, p, n, lanes):
