@@ -11,10 +11,11 @@ from fastnet.gradient_check import GradientCheck
 from fastnet.network import Backprop, Forward, Network
 from fastnet.training import EpochInfo, History
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",
-           "__version__", "datasets", "load", "reference", "show_config"]
+_OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
+_LAZY_MODULES = ("datasets", "full_batch", "initializers", "optimizers", "persistence", "reference", "schedules")
 
-_LAZY_MODULES = ("datasets", "reference", "persistence", "initializers")
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",
+           "__version__", "datasets", "load", "optimizers", "reference", "schedules", "show_config", *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -22,6 +23,9 @@ def __getattr__(name):
     if name in _LAZY_MODULES:
         import importlib
         return importlib.import_module(f"fastnet.{name}")
+    if name in _OPTIMIZERS:
+        from fastnet import optimizers
+        return getattr(optimizers, name)
     if name == "FrozenNetwork":
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnet import datasets as datasets, reference as reference
+from fastnet import datasets as datasets, optimizers as optimizers, reference as reference, schedules as schedules
 
 __version__: str
 
@@ -89,6 +89,83 @@ class FrozenNetwork:
     def parameters(self) -> np.ndarray: ...
     def __call__(self, X: ArrayLike, out: np.ndarray | None = None) -> np.ndarray: ...
     def predict(self, X: ArrayLike, out: np.ndarray | None = None, threads: int = 1) -> np.ndarray: ...
+
+class _Optimizer:
+    @property
+    def rate(self) -> float | None: ...
+    def to_dict(self) -> dict[str, Any]: ...
+
+class SGD(_Optimizer):
+    learning_rate: float | None
+    momentum: float
+    nesterov: bool
+    def __init__(self, learning_rate: float | None = None, momentum: float = 0.0, nesterov: bool = False) -> None: ...
+
+class Adagrad(_Optimizer):
+    learning_rate: float | None
+    eps: float
+    def __init__(self, learning_rate: float | None = None, eps: float = 1e-10) -> None: ...
+
+class RMSprop(_Optimizer):
+    learning_rate: float | None
+    alpha: float
+    eps: float
+    centered: bool
+    momentum: float
+    def __init__(self, learning_rate: float | None = None, alpha: float = 0.99, eps: float = 1e-8,
+                 centered: bool = False, momentum: float = 0.0) -> None: ...
+
+class Adam(_Optimizer):
+    learning_rate: float | None
+    beta1: float
+    beta2: float
+    eps: float
+    def __init__(self, learning_rate: float | None = None, beta1: float = 0.9, beta2: float = 0.999,
+                 eps: float = 1e-8) -> None: ...
+
+class AMSGrad(_Optimizer):
+    learning_rate: float | None
+    beta1: float
+    beta2: float
+    eps: float
+    def __init__(self, learning_rate: float | None = None, beta1: float = 0.9, beta2: float = 0.999,
+                 eps: float = 1e-8) -> None: ...
+
+class AdamW(_Optimizer):
+    learning_rate: float | None
+    beta1: float
+    beta2: float
+    eps: float
+    weight_decay: float
+    def __init__(self, learning_rate: float | None = None, beta1: float = 0.9, beta2: float = 0.999,
+                 eps: float = 1e-8, weight_decay: float = 0.01) -> None: ...
+
+class NAdam(_Optimizer):
+    learning_rate: float | None
+    beta1: float
+    beta2: float
+    eps: float
+    momentum_decay: float
+    def __init__(self, learning_rate: float | None = None, beta1: float = 0.9, beta2: float = 0.999,
+                 eps: float = 1e-8, momentum_decay: float = 0.004) -> None: ...
+
+class Rprop(_Optimizer):
+    learning_rate: float | None
+    eta_minus: float
+    eta_plus: float
+    step_min: float
+    step_max: float
+    def __init__(self, learning_rate: float | None = None, eta_minus: float = 0.5, eta_plus: float = 1.2,
+                 step_min: float = 1e-6, step_max: float = 50.0) -> None: ...
+
+class LBFGS(_Optimizer):
+    memory: int
+    tolerance: float
+    def __init__(self, memory: int = 10, tolerance: float = 1e-6) -> None: ...
+
+class ConjugateGradient(_Optimizer):
+    tolerance: float
+    def __init__(self, tolerance: float = 1e-6) -> None: ...
 
 def load(path: str | PathLike[str]) -> Network: ...
 def show_config() -> None: ...

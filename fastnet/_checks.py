@@ -43,6 +43,24 @@ def check_positive(name, value):
     return number
 
 
+def check_not_negative(name, value):
+    """A finite float, 0 or more."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number; got {describe(value)}")
+    number = float(value)
+    if not (math.isfinite(number) and number >= 0):
+        raise ValueError(f"{name} must be finite and 0 or more; got {value}")
+    return number
+
+
+def check_decay(name, value):
+    """A float in [0, 1): the share of the past that a step keeps."""
+    number = check_not_negative(name, value)
+    if number >= 1:
+        raise ValueError(f"{name} must lie in [0, 1); got {value}")
+    return number
+
+
 def check_threads(threads):
     """How many threads may work: at most as many as the process may use processors."""
     import os

@@ -98,3 +98,18 @@ const char *fastnet_cost_name(int code)
     static const char *const names[] = {FASTNET_COSTS(NAME_ENTRY)};
     return code >= 0 && code < FASTNET_N_COSTS ? names[code] : NULL;
 }
+
+#define OPTIMIZER_NAME(name, states) #name,
+#define OPTIMIZER_STATES(name, states) states,
+
+const char *fastnet_optimizer_name(int code)
+{
+    static const char *const names[] = {FASTNET_OPTIMIZERS(OPTIMIZER_NAME)};
+    return code >= 0 && code < FASTNET_N_OPTIMIZERS ? names[code] : NULL;
+}
+
+int fastnet_optimizer_states(int code)
+{
+    static const int states[] = {FASTNET_OPTIMIZERS(OPTIMIZER_STATES)};
+    return code >= 0 && code < FASTNET_N_OPTIMIZERS ? states[code] : -1;
+}

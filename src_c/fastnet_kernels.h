@@ -17,6 +17,27 @@
 /* Every cost, likewise: X(name) needs fastnet_name in costs.inc. */
 #define FASTNET_COSTS(X) X(quadratic)
 
+/* Every optimizer whose step is an update of vectors, with its number of state vectors:
+ * X(name, states) needs fastnet_update_name in optimizers.inc.  States start as zeros. */
+#define FASTNET_OPTIMIZERS(X)      \
+    X(sgd, 0)                      \
+    X(momentum, 1)                 \
+    X(nesterov, 1)                 \
+    X(adagrad, 1)                  \
+    X(rmsprop, 1)                  \
+    X(rmsprop_centered, 2)         \
+    X(rmsprop_momentum, 2)         \
+    X(rmsprop_centered_momentum, 3) \
+    X(adam, 2)                     \
+    X(amsgrad, 3)                  \
+    X(nadam, 2)                    \
+    X(rprop, 2)
+enum { FASTNET_MAX_STATES = 3 };
+
+#define FASTNET_OPTIMIZER_CODE(name, states) FASTNET_##name,
+enum { FASTNET_OPTIMIZERS(FASTNET_OPTIMIZER_CODE) FASTNET_N_OPTIMIZERS };
+#undef FASTNET_OPTIMIZER_CODE
+
 #define FASTNET_CODE(name) FASTNET_##name,
 enum { FASTNET_ACTIVATIONS(FASTNET_CODE) FASTNET_N_ACTIVATIONS };
 enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
@@ -109,6 +130,34 @@ typedef struct {
     fastnet_layer *layer;
 } fastnet_packed;
 
+/* One step of an optimizer. */
+typedef struct {
+    int optimizer;              /* code */
+    /* Constant while a net trains; those that the optimizer does not have are not read. */
+    double momentum;            /* mu of SGD and RMSprop */
+    double beta1, beta2;        /* decay of the means of g and of g^2; beta2 is RMSprop's alpha */
+    double eps;
+    double momentum_decay;      /* NAdam: 0.96^psi */
+    double eta_minus, eta_plus, step_min, step_max;     /* Rprop */
+    /* Of the slice that is updated.  Penalties are added after clipping, as torch.optim adds them. */
+    double scale;               /* of the gradient: clipping by norm; 1: none */
+    double clip;                /* bound on every |g| after that; INFINITY: none */
+    double l2, l1;              /* g + l2 w + l1 sign(w), sign(0) = 0 */
+    double weight_decay;        /* AdamW: w (1 - rate weight_decay) first */
+    /* Of the step: set by begin_step. */
+    double rate;
+    double step_m, step_g;      /* what multiplies m and g in the step of Adam and NAdam */
+    double root;                /* what multiplies sqrt(v) there */
+    int cost_grew;              /* Rprop */
+} fastnet_update;
+
+/* What an optimizer remembers from step to step beside its state vectors; zeros at the start. */
+typedef struct {
+    double steps;               /* done */
+    double momentum_product;    /* NAdam: mu_1 ... mu_t, once steps > 0 */
+    double cost;                /* of the last step, once steps > 0 */
+} fastnet_running;
+
 #define FASTNET_TABLE(REAL, PRECISION)                                                          \
     typedef struct {                                                                            \
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
@@ -136,6 +185,15 @@ typedef struct {
         void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \
         void (*predict)(const fastnet_packed *, size_t m, size_t rows, const REAL *x, REAL *out, \
                         REAL *work, const void **row);                                          \
+        void (*begin_step)(fastnet_update *, fastnet_running *, double rate, double cost);      \
+        void (*update)(const fastnet_update *, size_t n, const REAL *g, REAL *w, REAL *const *state); \
+        double (*sum_of_squares)(size_t n, const REAL *x);                                      \
+        double (*clip_factor)(double sum_of_squares, double most);                              \
+        void (*max_norm)(size_t n, size_t p, size_t ld, double c, REAL *w);                     \
+        void (*random_words)(uint64_t block, uint64_t seed, uint64_t counter, uint32_t *words); \
+        void (*dropout_mask)(size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter, REAL *mask); \
+        void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter, \
+                          const REAL *x, REAL *out);                                            \
     } fastnet_kernels_##PRECISION;
 
 FASTNET_TABLE(float, f32)
@@ -160,5 +218,9 @@ const char *fastnet_compile_flags(void);
 /* Names by code; NULL past the end. */
 const char *fastnet_activation_name(int code);
 const char *fastnet_cost_name(int code);
+const char *fastnet_optimizer_name(int code);
+
+/* State vectors that an optimizer keeps; -1 if there is no such code. */
+int fastnet_optimizer_states(int code);
 
 #endif

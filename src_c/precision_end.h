@@ -7,6 +7,7 @@
 #undef C
 #undef FABS
 #undef COPYSIGN
+#undef SQRT
 #undef MANTISSA_BITS
 #undef ONE_BITS
 #undef ROUND_MAGIC

@@ -9,6 +9,7 @@
 
 #define FABS __builtin_fabsf
 #define COPYSIGN __builtin_copysignf
+#define SQRT __builtin_sqrtf
 
 #define MANTISSA_BITS 23
 #define ONE_BITS 0x3f800000u

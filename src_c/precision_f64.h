@@ -9,6 +9,7 @@
 
 #define FABS __builtin_fabs
 #define COPYSIGN __builtin_copysign
+#define SQRT __builtin_sqrt
 
 #define MANTISSA_BITS 52
 #define ONE_BITS 0x3ff0000000000000u

@@ -29,6 +29,10 @@ ALLOWED = {
     "frozen": {"_core", "_checks"},
     "network": {"_core", "_checks", "explain", "_vectors", "gradient_check", "initializers", "training", "frozen", "persistence"},
     "persistence": {"_core", "_files", "network", "__init__"},
+    "_optimizer": {"_checks", "_core", "optimizers"},
+    "full_batch": {"_checks", "_optimizer"},
+    "optimizers": {"_checks", "_optimizer", "full_batch"},
+    "schedules": {"_checks"},
     "datasets": {"datasets"},
     "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_check", "__init__"},
     "_cli_common": {"datasets", "_files", "__init__"},
@@ -50,6 +54,7 @@ CORE = {
     "packed": {"types", "kernels", "layout", "plan"},
     "trainer": {"types", "kernels", "layout", "plan"},
     "run": {"types", "kernels", "layout", "blas", "epoch", "samples", "barrier", "trainer"},
+    "optimizers": {"types", "kernels"}, "random": {"kernels"},
     "frozen": {"types", "kernels", "layout", "packed", "single", "plan"},
     "engine": {"types", "kernels", "layout", "blas", "backprop", "epoch", "packed", "samples", "single", "plan"},
 }

@@ -9,7 +9,8 @@ import pytest
 import fastnet as fn
 
 TREE = ast.parse(Path(fn.__file__).with_name("__init__.pyi").read_text(encoding="utf-8"))
-CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef)}
+CLASSES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")}
+BASES = {node.name: node for node in TREE.body if isinstance(node, ast.ClassDef) and node.name.startswith("_")}
 FUNCTIONS = {node.name: node for node in TREE.body if isinstance(node, ast.FunctionDef)}
 SLOTS = {"__call__"}              # slots of compiled classes tell no signature: called below instead
 
@@ -69,6 +70,9 @@ def test_a_class_has_the_fields_of_its_stub_and_no_public_method_more(name):
         assert list(kind._fields) == fields
     elif name == "History":
         assert set(fields) <= vars(kind()).keys()
+    elif [base.id for base in stub.bases] == ["_Optimizer"]:
+        assert list(kind.__slots__) == fields
+        assert all(hasattr(kind(), node.name) for node in BASES["_Optimizer"].body)
     else:
         net = fn.Network([2, 3, 1], seed=0)
         assert all(hasattr(net if name == "Network" else net.freeze(), member) for member in stubbed)

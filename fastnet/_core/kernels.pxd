@@ -4,6 +4,8 @@ Only the module `kernels` links src_c/; the others reach the tables in use throu
 the two pointers below, so that one selected instruction level serves them all.
 """
 
+from libc.stdint cimport uint32_t, uint64_t
+
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -64,6 +66,17 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t n_layers, width
         TrainerLayer* layer
 
+    ctypedef struct Update "fastnet_update":
+        int optimizer
+        double momentum, beta1, beta2, eps, momentum_decay
+        double eta_minus, eta_plus, step_min, step_max
+        double scale, clip, l2, l1, weight_decay
+        double rate, step_m, step_g, root
+        bint cost_grew
+
+    ctypedef struct Running "fastnet_running":
+        double steps, momentum_product, cost
+
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
         void (*prime)(size_t n, const float* z, const float* a, float* delta) noexcept nogil
@@ -91,6 +104,16 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
                         const void** row) noexcept nogil
+        void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
+        void (*update)(const Update*, size_t n, const float* g, float* w, float** state) noexcept nogil
+        double (*sum_of_squares)(size_t n, const float* x) noexcept nogil
+        double (*clip_factor)(double sum_of_squares, double most) noexcept nogil
+        void (*max_norm)(size_t n, size_t p, size_t ld, double c, float* w) noexcept nogil
+        void (*random_words)(uint64_t block, uint64_t seed, uint64_t counter, uint32_t* words) noexcept nogil
+        void (*dropout_mask)(size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter,
+                             float* mask) noexcept nogil
+        void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
+                          const float* x, float* out) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
         activation_f64* activation
@@ -111,6 +134,16 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
                         const void** row) noexcept nogil
+        void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
+        void (*update)(const Update*, size_t n, const double* g, double* w, double** state) noexcept nogil
+        double (*sum_of_squares)(size_t n, const double* x) noexcept nogil
+        double (*clip_factor)(double sum_of_squares, double most) noexcept nogil
+        void (*max_norm)(size_t n, size_t p, size_t ld, double c, double* w) noexcept nogil
+        void (*random_words)(uint64_t block, uint64_t seed, uint64_t counter, uint32_t* words) noexcept nogil
+        void (*dropout_mask)(size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter,
+                             double* mask) noexcept nogil
+        void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
+                          const double* x, double* out) noexcept nogil
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
@@ -237,3 +270,57 @@ cdef inline void infer(const Layout* net, const real* parameters, const real* x,
         f32[0].infer(net, parameters, x, out, work)
     else:
         f64[0].infer(net, parameters, x, out, work)
+
+
+cdef inline void begin_step(Update* update, Running* running, double rate, double cost) noexcept nogil:
+    """The scalars of the next step (src_c/step.inc); the same at either precision."""
+    f64[0].begin_step(update, running, rate, cost)
+
+
+cdef inline void update_slice(const Update* update, size_t n, const real* g, real* w, real** state) noexcept nogil:
+    """One step of an optimizer on n values of gradient, weights and states (src_c/optimizers.inc)."""
+    if real is float:
+        f32[0].update(update, n, g, w, state)
+    else:
+        f64[0].update(update, n, g, w, state)
+
+
+cdef inline double sum_of_squares(size_t n, const real* x) noexcept nogil:
+    """Σ x², in double, in an order that n alone decides."""
+    if real is float:
+        return f32[0].sum_of_squares(n, x)
+    else:
+        return f64[0].sum_of_squares(n, x)
+
+
+cdef inline double clip_factor(double sum_of_squares, double most) noexcept nogil:
+    """What makes a gradient `most` long if it is longer, else 1."""
+    return f64[0].clip_factor(sum_of_squares, most)
+
+
+cdef inline void max_norm(size_t n, size_t p, size_t ld, double c, real* w) noexcept nogil:
+    """Shorten each of n rows of p weights, one every ld values, to norm c at most."""
+    if real is float:
+        f32[0].max_norm(n, p, ld, c, w)
+    else:
+        f64[0].max_norm(n, p, ld, c, w)
+
+
+cdef inline void dropout_mask(
+    size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter, real* mask,
+) noexcept nogil:
+    """1 / keep with probability keep, else 0, for values first ... first + n of a draw (src_c/random.inc)."""
+    if real is float:
+        f32[0].dropout_mask(n, first, keep, seed, counter, mask)
+    else:
+        f64[0].dropout_mask(n, first, keep, seed, counter, mask)
+
+
+cdef inline void add_noise(
+    size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter, const real* x, real* out,
+) noexcept nogil:
+    """out = x + σ N(0, 1), for values first ... first + n of a draw; out may be x."""
+    if real is float:
+        f32[0].add_noise(n, first, sigma, seed, counter, x, out)
+    else:
+        f64[0].add_noise(n, first, sigma, seed, counter, x, out)

@@ -23,6 +23,8 @@ cdef extern from "fastnet_kernels.h" nogil:
     int fastnet_select_level(int level)
     const char* fastnet_activation_name(int code)
     const char* fastnet_cost_name(int code)
+    const char* fastnet_optimizer_name(int code)
+    int fastnet_optimizer_states(int code)
     const char* fastnet_compiler()
     const char* fastnet_compile_flags()
 
@@ -39,6 +41,8 @@ cdef tuple names_of(const char* (*name_of)(int) noexcept nogil):
 
 ACTIVATIONS = names_of(fastnet_activation_name)    # by code
 COSTS = names_of(fastnet_cost_name)                # by code
+OPTIMIZERS = names_of(fastnet_optimizer_name)      # by code
+OPTIMIZER_STATES = tuple([fastnet_optimizer_states(code) for code in range(len(OPTIMIZERS))])    # vectors, by code
 LEVELS = names_of(fastnet_level_name)              # that this processor can run, weakest first
 COMPILER = fastnet_compiler().decode()
 COMPILE_FLAGS = fastnet_compile_flags().decode()

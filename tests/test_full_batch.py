@@ -1,0 +1,154 @@
+"""L-BFGS and conjugate gradient: minima found, the best parameters kept however the search ends."""
+
+import os
+import signal
+import warnings
+
+import numpy as np
+import pytest
+
+import fastnet as fn
+from fastnet.full_batch import minimize_cost
+
+
+@pytest.fixture
+def line(rng):
+    """A linear net and noisy data of a line: least squares knows the minimum."""
+    X = rng.standard_normal((40, 3))
+    return X, X @ [[1.0], [-2.0], [0.5]] + 0.3 + 0.1 * rng.standard_normal((40, 1))
+
+
+def least_squares(X, Y):
+    solution, residue = np.linalg.lstsq(np.c_[X, np.ones(len(X))], Y, rcond=None)[:2]
+    return solution.ravel(), 0.5 * residue[0] / len(X)
+
+
+METHODS = ["lbfgs", "cg", fn.LBFGS(memory=3, tolerance=1e-9), fn.ConjugateGradient(tolerance=1e-9)]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+def test_the_minimum_of_least_squares_is_found(method, line):
+    net = fn.Network([3, 1], activation="identity", seed=0)
+    found = minimize_cost(net, *line, method, max_iterations=200)
+    solution, cost = least_squares(*line)
+    tolerance = getattr(method, "tolerance", 1e-6)
+    np.testing.assert_allclose(net.parameters, solution, atol=10 * tolerance)      # curvatures here are near 1
+    assert found.converged and found.stopped is None
+    assert found.cost[-1] == pytest.approx(cost, rel=1e-9) and found.cost[-1] == net.cost(*line)
+    assert found.iterations == len(found.cost) - 1 < found.evaluations
+    assert np.abs(net.value_and_gradient(*line)[1]).max() <= tolerance
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "cg"])
+def test_float32_comes_as_near_as_float32_can(method, line):
+    net = fn.Network([3, 1], activation="identity", dtype="float32", seed=0)
+    found = minimize_cost(net, *line, method, max_iterations=200)
+    assert net.dtype == np.float32 and net.cost(*line) == pytest.approx(least_squares(*line)[1], rel=1e-5)
+    assert found.cost[-1] >= net.cost(*line)
+
+
+def test_costs_fall_from_iteration_to_iteration_and_the_callback_sees_the_net_there():
+    digits, seen = fn.datasets.digits(), []
+    net = fn.Network([64, 10, 10], seed=0)
+    X, Y = digits.x_train[:200], digits.y_train[:200]
+    start = net.cost(X, Y)
+    found = minimize_cost(net, X, Y, max_iterations=30, callback=lambda t, cost: seen.append((t, cost, net.cost(X, Y))))
+    assert found.cost[0] == start and found.stopped == "iterations" and not found.converged and found.iterations == 30
+    assert [t for t, _, _ in seen] == list(range(1, 31)) and all(cost == now for _, cost, now in seen)
+    assert found.cost == sorted(found.cost, reverse=True) and found.cost[1:] == [cost for _, cost, _ in seen]
+    assert found.cost[-1] < start / 4 and net.cost(X, Y) == found.cost[-1]
+
+
+def stop_at_3(kind):
+    def callback(iteration, cost):
+        if iteration == 3:
+            raise kind
+    return callback
+
+
+@pytest.mark.parametrize("method", ["lbfgs", "cg"])
+def test_stop_iteration_ends_the_search(method, line):
+    net = fn.Network([3, 1], seed=0)
+    found = minimize_cost(net, *line, method, callback=stop_at_3(StopIteration))
+    assert found.iterations == 3 and found.stopped == "callback" and net.cost(*line) == min(found.cost)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("method", ["lbfgs", "cg"])
+def test_an_error_in_the_callback_comes_out_and_the_best_parameters_stay(method, error, line):
+    net = fn.Network([3, 1], seed=0)
+    start = net.cost(*line)
+    with pytest.raises(error):
+        minimize_cost(net, *line, method, callback=stop_at_3(error))
+    assert net.cost(*line) < start
+
+
+def test_ctrl_c_in_an_evaluation_leaves_the_best_parameters(line):
+    net = fn.Network([3, 1], activation="identity", seed=0)
+    costs = []
+
+    def evaluate(X, Y):
+        cost, gradient = net.value_and_gradient(X, Y)
+        costs.append(cost)
+        if len(costs) == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return cost, gradient
+
+    with pytest.raises(KeyboardInterrupt):
+        minimize_cost(net, *line, value_and_gradient=evaluate)
+    assert len(costs) in (4, 5) and net.cost(*line) == min(costs[:-1])       # the last was not finished
+
+
+@pytest.mark.parametrize("bad_at", [1, 3])
+@pytest.mark.parametrize("where", ["cost", "gradient"])
+@pytest.mark.parametrize("method", ["lbfgs", "cg"])
+def test_a_cost_that_is_not_finite_ends_the_search_with_the_best_parameters(method, where, bad_at, line):
+    net = fn.Network([3, 1], activation="identity", seed=0)
+    before, costs = net.parameters.copy(), []
+
+    def evaluate(X, Y):
+        cost, gradient = net.value_and_gradient(X, Y)
+        costs.append(cost)
+        if len(costs) == bad_at:
+            cost, gradient = (np.inf, gradient) if where == "cost" else (cost, gradient * np.nan)
+        return cost, gradient
+
+    with pytest.warns(RuntimeWarning, match=f"no longer finite in evaluation {bad_at}; the best finite parameters"):
+        found = minimize_cost(net, *line, method, value_and_gradient=evaluate)
+    assert found.stopped == "diverged" and not found.converged and found.evaluations == bad_at
+    assert np.array_equal(net.parameters, before) if bad_at == 1 else net.cost(*line) == min(costs[:2])
+
+
+def test_searches_that_fail_say_so_without_a_warning():
+    """At the minimum to rounding no line search finds less."""
+    net = fn.Network([1, 1], activation="identity", init=[1.0, 0.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = minimize_cost(net, [[1.0], [2.0]], [[1.1], [1.9]], fn.LBFGS(tolerance=1e-300), max_iterations=500)
+    assert found.stopped in ("line search", None) and net.cost([[1.0], [2.0]], [[1.1], [1.9]]) < 1e-20
+
+
+def test_the_gradient_given_may_carry_penalties(line):
+    X, Y = line
+    net = fn.Network([3, 1], activation="identity", seed=0)
+
+    def ridge(X, Y):
+        cost, gradient = net.value_and_gradient(X, Y)
+        w = net.weights[0]
+        gradient[:3] += 0.5 * w.ravel()
+        return cost + 0.25 * float((w**2).sum()), gradient
+
+    minimize_cost(net, X, Y, fn.LBFGS(tolerance=1e-9), value_and_gradient=ridge)
+    A = np.c_[X, np.ones(len(X))]
+    expected = np.linalg.solve(A.T @ A / len(X) + np.diag([0.5, 0.5, 0.5, 0]), A.T @ Y / len(X)).ravel()
+    np.testing.assert_allclose(net.parameters, expected, atol=1e-8)
+
+
+@pytest.mark.parametrize("options, error, message", [
+    ({"method": "bfgs"}, ValueError, "method must be one of lbfgs, cg; got 'bfgs'"), ({"method": fn.SGD()}, TypeError, "method must be a name"),
+    ({"max_iterations": 0}, ValueError, "max_iterations must be at least 1"), ({"callback": 3}, TypeError, "callback must be callable; got 3")])
+def test_bad_options_are_named(options, error, message, line):
+    with pytest.raises(error, match=message):
+        minimize_cost(fn.Network([3, 1]), *line, **options)
+    with pytest.raises(ValueError, match="X must have shape"):
+        minimize_cost(fn.Network([2, 1]), *line)
