@@ -150,8 +150,8 @@ def measure():
         raise CannotCount("valgrind is not on the PATH; instructions are counted by its callgrind (apt install valgrind)")
     with tempfile.TemporaryDirectory() as directory:
         counts, ran = Path(directory, "counts"), Path(directory, "ran.json")
-        command = [valgrind, "-q", "--tool=callgrind", f"--dump-before={MARK}", "--combine-dumps=yes",
-                   f"--callgrind-out-file={counts}", sys.executable, "-P", "-s", __file__, "--workloads", str(ran)]
+        command = [valgrind, "-q", "--vgdb=no", "--tool=callgrind", f"--dump-before={MARK}", "--combine-dumps=yes",
+                   f"--callgrind-out-file={counts}", sys.executable, "-P", __file__, "--workloads", str(ran)]
         result = subprocess.run(command, env=environment(), cwd=directory, capture_output=True, text=True)
         if result.returncode or not ran.exists():
             raise CannotCount(f"the workloads failed under valgrind, exit code {result.returncode}:\n{result.stderr[-2000:]}")
