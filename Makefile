@@ -4,7 +4,7 @@ VENV ?= .venv-dev
 PY = $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build test check debug annotate bench profile clean
+.PHONY: help build test check debug annotate bench gate profile clean
 
 help:           ## this list
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 12
@@ -32,6 +32,9 @@ annotate: $(PY) ## Cython's yellow lines: fastnet/_core/*.html
 
 bench: build    ## speed of training and calling, and the chain of trust
 	for script in trust digits speed imports; do PYTHONPATH="$(CURDIR)" $(PY) bench/$$script.py || exit 1; done
+
+gate: build     ## instructions of epochs and calls against bench/instructions.json (needs valgrind)
+	PYTHONPATH="$(CURDIR)" $(PY) bench/instructions.py
 
 profile: build  ## where a training run spends its time (needs perf)
 	PYTHONPATH="$(CURDIR)" perf record -o /tmp/fastnet.perf -e cpu-clock $(PY) bench/speed.py --dtype float32
