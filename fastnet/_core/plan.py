@@ -39,7 +39,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size):
+def plan_training(sizes, batch_size, from_a=True):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -47,13 +47,15 @@ def plan_training(sizes, batch_size):
     sizes : tuple of int
     batch_size : int
         Not above the number of samples.
+    from_a : bool
+        Whether every σ' is elementwise and taken from a: the fast paths keep no z and couple no row.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if not fast_paths():
+    if not (fast_paths() and from_a):
         return TrainingPlan("plain", min(batch_size, 256), (LayerPlan("gemm", "gemm", "gemm"),) * n_layers)
     if batch_size == 1:
         first = LayerPlan("fused with the update before", None, "fused with the next forward")
