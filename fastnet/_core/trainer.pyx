@@ -13,7 +13,7 @@ from fastnet._core import plan as planning
 
 from fastnet._core.kernels cimport (
     BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES,
-    Data, Descent, Progress, TrainerLayer, TrainerNet, minibatch_epoch, online_epoch, pack, padded, unpack,
+    Data, Descent, Progress, TrainerLayer, TrainerNet, minibatch_epoch, online_epoch, pack, padded, reads_z, unpack,
 )
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
@@ -168,7 +168,7 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
             layer.transposed = take(base, &used, padded[real](layer.p) * layer.n * size)
         layer.ld = stride_for(padded[real](layer.n), size) if rows > 1 else padded[real](layer.n)
         layer.z = take(base, &used, shares * rows * layer.ld * size)
-        layer.a = layer.z
+        layer.a = take(base, &used, rows * layer.ld * size) if reads_z(layer.activation) else layer.z
         layer.out = layer.a
         if layer.keep < 1:
             layer.drop = take(base, &used, rows * layer.n * size)
