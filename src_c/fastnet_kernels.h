@@ -73,7 +73,7 @@ typedef struct {
     int *activation;            /* (n_layers,) codes */
     int cost;                   /* code */
     ptrdiff_t n_parameters;
-    ptrdiff_t width;            /* neurons of the widest layer, the input not counted */
+    ptrdiff_t width;            /* neurons of the widest layer, the input not counted, rounded up to whole vectors of any level */
 } fastnet_layout;
 
 /* A data set and the order in which its rows are taken.  Inputs are dense, or compressed: then x holds
