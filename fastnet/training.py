@@ -21,7 +21,7 @@ class History:
     Attributes
     ----------
     cost : list of float
-        Mean cost over the training samples, each taken just before the step that used it.
+        Mean cost, weighted, over the training samples, each taken just before the step that used it.
     validation_cost : list of float
         Mean cost over the validation samples after the epoch; empty without validation.
     accuracy : list of float
@@ -56,7 +56,8 @@ class EpochInfo(NamedTuple):
     history: History
 
 
-def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, seed, callbacks, progress):
+def fit(net, X, Y, *, epochs, batch_size, learning_rate, sample_weight, class_weight, validation, shuffle, seed,
+        callbacks, progress):
     """Train `net`; see Network.fit, whose arguments these are."""
     epochs = _checks.check_count("epochs", epochs, minimum=0)
     batch_size = _checks.check_count("batch_size", batch_size)
@@ -65,8 +66,9 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
     rng = _checks.check_seed(seed)
     callbacks = check_callbacks(callbacks, progress)
     check_writeable(net)
-    X, Y = check_training_data(net, X, Y)
-    X, Y, validation = split_validation(net, X, Y, validation, rng)
+    samples = check_training_data(net, X, Y, sample_weight, class_weight)
+    samples, validation = split_validation(net, samples, validation, rng)
+    X, Y, weight = samples.X, samples.Y, samples.mean_one()
     batch_size = min(batch_size, len(X))
 
     history = History()
@@ -74,7 +76,7 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
         order = shuffled(len(X), int(rng.integers(2**64, dtype=np.uint64))) if shuffle else None
-        cost, rows, finite = net._train_epoch(X, Y, order, batch_size, learning_rate)
+        cost, rows, finite = net._train_epoch(X, Y, order, batch_size, learning_rate, weight)
         if not (finite and np.isfinite(net.parameters).all()):
             stop_diverged(net, history, best, epoch, -(-rows // batch_size))
             break
@@ -99,12 +101,12 @@ def check_callbacks(callbacks, progress):
     return callbacks
 
 
-def check_training_data(net, X, Y):
-    """Samples as the engine takes them, finite."""
-    X, Y = _checks.check_samples(X, Y, net.sizes, net.dtype)
-    _checks.check_finite("X", X, net.dtype)
-    _checks.check_finite("Y", Y, net.dtype)
-    return X, Y
+def check_training_data(net, X, Y, sample_weight=None, class_weight=None):
+    """Samples as the engine takes them, finite; NaN among the targets where the cost ignores it."""
+    samples = _checks.check_samples(net, X, Y, sample_weight, class_weight)
+    _checks.check_finite("X", samples.X, net.dtype)
+    _checks.check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+    return samples
 
 
 def check_writeable(net):
@@ -114,13 +116,14 @@ def check_writeable(net):
         raise ValueError("parameters must be finite before training; got NaN or infinity")
 
 
-def split_validation(net, X, Y, validation, rng):
-    """Training samples, and (X, Y) to validate on or None.  A fraction is drawn at random."""
+def split_validation(net, samples, validation, rng):
+    """Training samples, and samples to validate on or None.  A fraction is drawn at random."""
+    X, Y, weight, _ = samples
     if validation is None:
-        return X, Y, None
+        return samples, None
     if isinstance(validation, (tuple, list)) and len(validation) == 2:
         try:
-            return X, Y, check_training_data(net, *validation)
+            return samples, check_training_data(net, *validation)
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation: {error}") from None
     fraction = _checks.check_positive("validation", validation)
@@ -130,14 +133,15 @@ def split_validation(net, X, Y, validation, rng):
                          f"of {len(X)}; got {validation}")
     order = rng.permutation(len(X))
     train, held = order[held_out:], order[:held_out]
-    return X[train], Y[train], (X[held], Y[held])
+    return (_checks.Samples(X[train], Y[train], None if weight is None else weight[train], None),
+            _checks.Samples(X[held], Y[held], None, None))
 
 
 def validate(net, validation, history):
     if validation is None:
         return
-    X, Y = validation
-    history.validation_cost.append(net.cost(X, Y))
+    X, Y = validation.X, validation.Y
+    history.validation_cost.append(net._cost_of(X, Y))
     if Y.ndim == 1:
         history.accuracy.append(float(np.mean(net.classify(X) == Y)))
 

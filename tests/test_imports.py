@@ -20,12 +20,13 @@ ALLOWED = {
     "initializers": set(),
     "_vectors": set(),
     "_checks": {"_core"},
+    "costs": {"_core", "_checks"},
     "gradient_check": {"_checks"},
     "_core": {"_core"},
     "_config": {"_core", "_version"},
     "training": {"_core", "_checks"},
     "frozen": {"_core", "_checks"},
-    "network": {"_core", "_checks", "_vectors", "gradient_check", "initializers", "training", "frozen", "persistence"},
+    "network": {"_core", "_checks", "_vectors", "costs", "gradient_check", "initializers", "training", "frozen", "persistence"},
     "persistence": {"_core", "_files", "network", "__init__"},
     "datasets": {"datasets"},
     "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_check", "__init__"},
@@ -41,13 +42,13 @@ ALLOWED = {
 CORE = {
     "types": set(), "plan": set(), "single": set(), "layout": {"kernels"},
     "kernels": {"types", "layout"}, "blas": {"types"},
-    "costs": {"types", "kernels"},
+    "costs": {"types", "kernels", "layout"},
     "backprop": {"types", "kernels", "layout", "blas", "costs"},
-    "epoch": {"types", "kernels", "layout", "backprop"},
+    "epoch": {"types", "kernels", "layout", "backprop", "costs"},
     "packed": {"types", "kernels", "layout"},
     "trainer": {"types", "kernels", "layout"},
     "frozen": {"types", "kernels", "layout", "packed", "single", "plan"},
-    "engine": {"types", "kernels", "layout", "blas", "backprop", "epoch", "packed", "trainer", "single", "plan"},
+    "engine": {"types", "kernels", "layout", "blas", "backprop", "costs", "epoch", "packed", "trainer", "single", "plan"},
 }
 
 

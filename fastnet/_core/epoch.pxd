@@ -7,26 +7,25 @@ from fastnet._core.types cimport real
 cdef struct Buffers:
     Py_ssize_t rows            # samples that fit
     void* x
-    void* y
     void** z
     void** a
     void** delta
 
 cdef double total_cost(
     const Layout* net, const Data* data, Buffers* work, const real* parameters,
-) noexcept nogil
+) except? -1 nogil
 
 cdef double add_gradient(
     const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
     const real* parameters, real alpha, real* target,
-) noexcept nogil
+) except? -1 nogil
 
-cdef void run_epoch(
+cdef int run_epoch(
     const Layout* net, const Data* data, Buffers* work,
     Py_ssize_t batch_size, real eta, Py_ssize_t max_rows,
     real* parameters,          # i/o  (n_parameters,)
     real* nabla,               # work (n_parameters,) where a batch needs several blocks, else NULL
     Progress* progress,        # i/o
-) noexcept nogil
+) except -1 nogil
 
 cdef void shuffle(Py_ssize_t m, Py_ssize_t* order, unsigned long long seed) noexcept nogil

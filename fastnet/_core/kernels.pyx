@@ -62,15 +62,18 @@ def select_level(name):
 select_level(os.environ.get("FASTNET_CPU") or LEVELS[len(LEVELS) - 1])
 
 
+FUNCTIONS = {"exp": -1, "log": -2, "log1p": -3}
+
+
 def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndarray delta=None):
     """One kernel over whole contiguous arrays, for tests and checks.
 
-    "exp", or an activation's name: its values at z, in `a` if that is given; a may be z.
+    "exp", "log", "log1p", or an activation's name: its values at z, in `a` if that is given; a may be z.
     That name with "_prime": delta ⊙ f'(z), a = f(z).
     """
     cdef cnp.ndarray out = delta.copy() if delta is not None else np.empty_like(z) if a is None else a
     cdef bint prime = kernel.endswith("_prime")
-    cdef int code = -1 if kernel == "exp" else ACTIVATIONS.index(kernel.removesuffix("_prime"))
+    cdef int code = FUNCTIONS[kernel] if kernel in FUNCTIONS else ACTIVATIONS.index(kernel.removesuffix("_prime"))
     if z.dtype == np.float32:
         apply[float](code, prime, z, a, out)
     else:
@@ -79,7 +82,9 @@ def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndar
 
 
 cdef apply(int code, bint prime, cnp.ndarray z, cnp.ndarray a, cnp.ndarray out, real* dummy=NULL):
-    if code < 0:
+    if code < -1:
+        logarithm(code == -3, z.size, <real*>z.data, <real*>out.data)
+    elif code == -1:
         exponential(z.size, <real*>z.data, <real*>out.data)
     elif prime:
         times_prime(code, z.size, <real*>z.data, <real*>a.data, <real*>out.data)

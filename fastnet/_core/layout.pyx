@@ -7,13 +7,12 @@ Work space: one aligned block, carved here and nowhere else, so that kernels nev
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport uintptr_t
 
-cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL:
+cdef Layout* new_layout(tuple sizes, tuple activation) except NULL:
     cdef Py_ssize_t l, n_layers = len(activation)
     cdef Layout* layout = <Layout*>PyMem_Calloc(1, sizeof(Layout))
     if layout == NULL:
         raise MemoryError("no memory for the layout of the net")
     layout.n_layers = n_layers
-    layout.cost = cost
     layout.sizes = <Py_ssize_t*>PyMem_Calloc(n_layers + 1, sizeof(Py_ssize_t))
     layout.w = <Py_ssize_t*>PyMem_Calloc(n_layers, sizeof(Py_ssize_t))
     layout.b = <Py_ssize_t*>PyMem_Calloc(n_layers, sizeof(Py_ssize_t))
@@ -71,7 +70,8 @@ cdef class Workspace:
 
     @staticmethod
     cdef Workspace for_training(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize):
-        """Room for forward and backward passes: every activation is kept, δ takes turns in two buffers."""
+        """Room for forward and backward passes: every activation is kept, and z of the last layer, which
+        the cost may read; δ takes turns in two buffers."""
         cdef Workspace work = Workspace.__new__(Workspace)
         cdef Py_ssize_t l, L = layout.n_layers
         cdef Py_ssize_t n_bytes = 2 * aligned(rows * layout.width * itemsize)
@@ -83,11 +83,11 @@ cdef class Workspace:
         work.rows = rows
         work.x = free
         free += aligned(rows * layout.sizes[0] * itemsize)
-        work.y = free
-        free += aligned(rows * layout.sizes[L] * itemsize)
         for l in range(L):
             work.z[l] = work.a[l] = free
             free += aligned(rows * layout.sizes[l + 1] * itemsize)
+        work.z[L - 1] = free
+        free += aligned(rows * layout.sizes[L] * itemsize)
         for l in range(L):
             work.delta[l] = free + (l % 2) * aligned(rows * layout.width * itemsize)
         return work

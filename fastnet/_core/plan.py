@@ -39,7 +39,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size):
+def plan_training(sizes, batch_size, python_cost=False):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -47,13 +47,15 @@ def plan_training(sizes, batch_size):
     sizes : tuple of int
     batch_size : int
         Not above the number of samples.
+    python_cost : bool
+        The cost is Python functions: only the plain engine calls them.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if not fast_paths():
+    if python_cost or not fast_paths():
         return TrainingPlan("plain", min(batch_size, 256), (LayerPlan("gemm", "gemm", "gemm"),) * n_layers)
     if batch_size == 1:
         first = LayerPlan("fused with the update before", None, "fused with the next forward")

@@ -27,7 +27,7 @@ cdef class Trainer:
             raise MemoryError("no memory to train")
         self.packed.n_layers = L
         self.packed.rows = rows
-        self.packed.cost = self.net.cost
+        self.packed.cost = &self.net.cost
         self.packed.layer = <TrainerLayer*>self.tables
         self.packed.x = <const void**>(self.packed.layer + L)
         self.packed.above = self.packed.x + rows
@@ -99,7 +99,6 @@ cdef Py_ssize_t place(const Layout* net, TrainerNet* packed, char* base, bint on
         layer.a = take(base, &used, rows * stride * size)
         layer.delta = take(base, &used, rows * stride * size)
         widest = max(widest, n_padded)
-    packed.y = take(base, &used, net.sizes[net.n_layers] * size)
     packed.zeros = take(base, &used, widest * size)
     return used
 
