@@ -6,13 +6,14 @@
 2260
 """
 
+from fastnet import costs
 from fastnet._version import __version__
 from fastnet.gradient_check import GradientCheck
 from fastnet.network import Backprop, Forward, Network
 from fastnet.training import EpochInfo, History
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",
-           "__version__", "datasets", "load", "reference", "show_config"]
+           "__version__", "costs", "datasets", "load", "reference", "show_config"]
 
 _LAZY_MODULES = ("datasets", "reference", "persistence", "initializers")
 

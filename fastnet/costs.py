@@ -64,6 +64,10 @@ class Cost:
         """Values desired of one sample, for a net with n_out outputs."""
         return n_out
 
+    def n_outputs(self, n_targets):
+        """Outputs of a net for that many values desired of one sample."""
+        return n_targets
+
     def check_outputs(self, n_out):
         """Whether the cost fits a net with n_out outputs."""
         for option in ("output_weights", "tau"):
@@ -313,6 +317,9 @@ class GaussianNLL(Cost):
     def n_targets(self, n_out):
         return n_out // 2
 
+    def n_outputs(self, n_targets):
+        return 2 * n_targets
+
     def check_outputs(self, n_out):
         if n_out % 2:
             raise ValueError(f"sizes must end with an even number for gaussian_nll, means and logarithms of "
@@ -479,7 +486,8 @@ def from_text(text):
     >>> costs.from_text("quantile(tau=0.1:0.9,ignore_nan=True)")
     Quantile(tau=[0.1, 0.9], ignore_nan=True)
     """
-    name, options = re.fullmatch(r"([^(]*)(?:\((.*)\))?", text, re.DOTALL).groups() if "\n" not in text else (text, None)
+    parts = re.fullmatch(r"([^(]*)(?:\((.*)\))?", text)
+    name, options = parts.groups() if parts else (text, None)
     kind = COSTS[_checks.check_choice("cost", name, kernels.COSTS)]
     known = kind()._options
     given = {}

@@ -348,7 +348,8 @@ class Network(Engine):
         >>> fn.Network([2, 3, 1], seed=0).check_gradient([[0, 1], [1, 1]], [[1], [0]]).ok
         True
         """
-        return gradient_check.check_gradient(self, X, Y, sample_weight=sample_weight, class_weight=class_weight)
+        weights = {"sample_weight": sample_weight, "class_weight": class_weight}
+        return gradient_check.check_gradient(self, X, Y, **{key: w for key, w in weights.items() if w is not None})
 
     # -- training ------------------------------------------------------------
 
