@@ -232,6 +232,12 @@ def softplus(z):
     return max(z, 0.0) + math.log1p(math.exp(-abs(z)))
 
 
+def log_sum_exp(z):
+    """ln Σ_k e^{z_k}, with no overflow."""
+    top = max(range(len(z)), key=z.__getitem__)
+    return z[top] + math.log1p(total(math.exp(z_k - z[top]) for k, z_k in enumerate(z) if k != top))
+
+
 FUSED = {
     ("sigmoid", "cross_entropy"): (
         per_output(lambda z, y: times(1.0 - y, softplus(z)) + times(y, softplus(-z))),
@@ -244,6 +250,14 @@ FUSED = {
     ("sigmoid", "poisson"): (
         per_output(lambda z, y: sigmoid(z) + times(y, softplus(-z))),
         each_output(lambda z, y: (sigmoid(z) - y) * sigmoid(-z)),
+    ),
+    ("softplus", "poisson"): (
+        per_output(lambda z, y: softplus(z) - times(y, z if z < -40.0 else math.log(softplus(z)))),
+        each_output(lambda z, y: (softplus(z) - y) * (-math.expm1(-softplus(z)) / softplus(z) if z > -40.0 else 1.0)),
+    ),
+    ("softmax", "categorical_cross_entropy"): (
+        lambda z, y: total(times(y_j, log_sum_exp(z) - z_j) for z_j, y_j in zip(z, y, strict=True)),
+        lambda z, y: [total(y) * math.exp(z_j - log_sum_exp(z)) - y_j for z_j, y_j in zip(z, y, strict=True)],
     ),
 }
 

@@ -5,13 +5,33 @@
 
 #include <stddef.h>
 
-/* Every activation, in the order of its code: X(name) needs fastnet_name and
- * fastnet_name_prime in activations.inc.  Append only: codes are positions. */
-#define FASTNET_ACTIVATIONS(X) \
-    X(sigmoid)                 \
-    X(tanh)                    \
-    X(relu)                    \
-    X(identity)
+/* What an activation's derivatives are taken from, and whether it couples values. */
+enum {
+    FASTNET_FROM_A,     /* elementwise; derivatives read a, never z */
+    FASTNET_FROM_Z,     /* elementwise; derivatives read z: training keeps it */
+    FASTNET_BY_ROW      /* output layer only: a call takes the n values of one row, no padding; reads a */
+};
+
+/* Every activation, in the order of its code: X(name, kind) needs fastnet_name, fastnet_name_prime
+ * and fastnet_name_second (activations.inc).  Append only: codes are positions. */
+#define FASTNET_ACTIVATIONS(X)      \
+    X(sigmoid, FASTNET_FROM_A)      \
+    X(tanh, FASTNET_FROM_A)         \
+    X(relu, FASTNET_FROM_A)         \
+    X(identity, FASTNET_FROM_A)     \
+    X(leaky_relu, FASTNET_FROM_A)   \
+    X(elu, FASTNET_FROM_A)          \
+    X(selu, FASTNET_FROM_A)         \
+    X(gelu, FASTNET_FROM_Z)         \
+    X(gelu_tanh, FASTNET_FROM_Z)    \
+    X(silu, FASTNET_FROM_Z)         \
+    X(softplus, FASTNET_FROM_A)     \
+    X(softsign, FASTNET_FROM_A)     \
+    X(hard_sigmoid, FASTNET_FROM_A) \
+    X(hard_tanh, FASTNET_FROM_A)    \
+    X(sin, FASTNET_FROM_Z)          \
+    X(gaussian, FASTNET_FROM_Z)     \
+    X(softmax, FASTNET_BY_ROW)
 
 /* Every cost, likewise: X(name) needs its formula in costs.inc and its case in outputs.inc. */
 #define FASTNET_COSTS(X)         \
@@ -26,9 +46,11 @@
     X(quantile)                  \
     X(gaussian_nll)
 
+#define FASTNET_ACTIVATION_CODE(name, kind) FASTNET_##name,
 #define FASTNET_CODE(name) FASTNET_##name,
-enum { FASTNET_ACTIVATIONS(FASTNET_CODE) FASTNET_N_ACTIVATIONS };
+enum { FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_CODE) FASTNET_N_ACTIVATIONS };
 enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
+#undef FASTNET_ACTIVATION_CODE
 #undef FASTNET_CODE
 
 /* Costs without a name: a compiled function of the user's, and Python functions, which the plain
@@ -41,6 +63,7 @@ enum {
     FASTNET_SIGMOID_CROSS_ENTROPY = FASTNET_FIRST_FUSED,
     FASTNET_SIGMOID_CATEGORICAL,
     FASTNET_SIGMOID_POISSON,
+    FASTNET_SOFTPLUS_POISSON,
     FASTNET_SOFTMAX_CATEGORICAL
 };
 
@@ -52,6 +75,10 @@ static inline int fastnet_cost_form(int cost, int activation)
                : cost == FASTNET_categorical_cross_entropy ? FASTNET_SIGMOID_CATEGORICAL
                : cost == FASTNET_poisson                   ? FASTNET_SIGMOID_POISSON
                                                            : cost;
+    if (activation == FASTNET_softplus && cost == FASTNET_poisson)
+        return FASTNET_SOFTPLUS_POISSON;
+    if (activation == FASTNET_softmax && cost == FASTNET_categorical_cross_entropy)
+        return FASTNET_SOFTMAX_CATEGORICAL;
     return cost;
 }
 
@@ -143,6 +170,8 @@ typedef struct {
     typedef struct {                                                                            \
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
         void (*prime)(size_t n, const REAL *z, const REAL *a, REAL *delta); /* delta *= f'(z) */ \
+        void (*second)(size_t n, const REAL *z, const REAL *a, REAL *out);  /* out = f''(z) */  \
+        int reads_z, by_row;                                /* its kind, see FASTNET_FROM_A */  \
     } fastnet_activation_##PRECISION;                                                           \
     typedef struct {                                                                            \
         fastnet_activation_##PRECISION activation[FASTNET_N_ACTIVATIONS];                       \
@@ -191,5 +220,9 @@ const char *fastnet_compile_flags(void);
 /* Names by code; NULL past the end. */
 const char *fastnet_activation_name(int code);
 const char *fastnet_cost_name(int code);
+
+/* Whether an activation's derivatives read z, and whether it couples the values of a row. */
+int fastnet_activation_reads_z(int code);
+int fastnet_activation_by_row(int code);
 
 #endif

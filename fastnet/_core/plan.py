@@ -39,7 +39,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size, python_cost=False):
+def plan_training(sizes, batch_size, from_a=True, python_cost=False):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -47,6 +47,8 @@ def plan_training(sizes, batch_size, python_cost=False):
     sizes : tuple of int
     batch_size : int
         Not above the number of samples.
+    from_a : bool
+        Whether every σ' is elementwise and taken from a: the fast paths keep no z and couple no row.
     python_cost : bool
         The cost is Python functions: only the plain engine calls them.
 
@@ -55,7 +57,7 @@ def plan_training(sizes, batch_size, python_cost=False):
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if python_cost or not fast_paths():
+    if python_cost or not (fast_paths() and from_a):
         return TrainingPlan("plain", min(batch_size, 256), (LayerPlan("gemm", "gemm", "gemm"),) * n_layers)
     if batch_size == 1:
         first = LayerPlan("fused with the update before", None, "fused with the next forward")
