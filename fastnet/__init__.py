@@ -13,9 +13,9 @@ from fastnet.network import Backprop, Forward, Network
 from fastnet.training import EpochInfo, History
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",
-           "__version__", "costs", "datasets", "load", "reference", "show_config"]
+           "__version__", "activations", "costs", "datasets", "load", "reference", "show_config"]
 
-_LAZY_MODULES = ("datasets", "reference", "persistence", "initializers")
+_LAZY_MODULES = ("activations", "datasets", "reference", "persistence", "initializers")
 
 
 def __getattr__(name):

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnet import costs as costs, datasets as datasets, reference as reference
+from fastnet import activations as activations, costs as costs, datasets as datasets, reference as reference
 
 __version__: str
 

@@ -26,6 +26,7 @@
 #undef INFINITY_REAL
 #undef UPPER_HALF
 #undef EXP_LEAST
+#undef EXP_SMALL
 #undef GAUSSIAN_END
 #undef NORMAL_END
 #undef NORMAL_CENTRE

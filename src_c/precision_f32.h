@@ -29,6 +29,7 @@
 #define INFINITY_REAL __builtin_inff()
 #define UPPER_HALF 0xfffff000u         /* clears the lower half of the digits */
 #define EXP_LEAST -115.0f              /* exp of it is 0, and so is its product with it: what pairs.inc goes down to */
+#define EXP_SMALL -64.0f               /* below, pairs.inc keeps 2^k away from where a factor makes it subnormal */
 #define GAUSSIAN_END 10.4f             /* e^(-z^2) is 0 from here on */
 #define NORMAL_END 15.0f               /* z Phi(-z) is 0 from here on */
 #define NORMAL_CENTRE 4                /* see special.inc */

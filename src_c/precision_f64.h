@@ -29,6 +29,7 @@
 #define INFINITY_REAL __builtin_inf()
 #define UPPER_HALF 0xfffffffff8000000u /* clears the lower half of the digits */
 #define EXP_LEAST -765.0               /* exp of it is 0, and so is its product with it: what pairs.inc goes down to */
+#define EXP_SMALL -640.0               /* below, pairs.inc keeps 2^k away from where a factor makes it subnormal */
 #define GAUSSIAN_END 27.4              /* e^(-z^2) is 0 from here on */
 #define NORMAL_END 39.0                /* z Phi(-z) is 0 from here on */
 #define NORMAL_CENTRE 5                /* see special.inc */
