@@ -232,7 +232,7 @@ def ln(x):
     return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
 
 
-def times(x, f):
+def weigh(x, f):
     """x f, and 0 where x is 0, whatever f is: 0 ln 0 = 0 here."""
     return x * f if x != 0 else 0.0
 
@@ -244,7 +244,7 @@ def over(x, a):
 
 def cross_entropy(a, y):
     """−y ln a − (1 − y) ln(1 − a), of one output."""
-    return -times(y, ln(a)) - times(1.0 - y, ln(1.0 - a))
+    return -weigh(y, ln(a)) - weigh(1.0 - y, ln(1.0 - a))
 
 
 def cross_entropy_nabla(a, y):
@@ -253,7 +253,7 @@ def cross_entropy_nabla(a, y):
 
 def categorical_cross_entropy(a, y):
     """−y ln a, of one output."""
-    return -times(y, ln(a))
+    return -weigh(y, ln(a))
 
 
 def categorical_cross_entropy_nabla(a, y):
@@ -286,7 +286,7 @@ def log_cosh_nabla(a, y):
 
 def poisson(a, y):
     """a − y ln a, of a rate a."""
-    return a - times(y, ln(a))
+    return a - weigh(y, ln(a))
 
 
 def poisson_nabla(a, y):
@@ -326,7 +326,7 @@ COSTS = {
     "log_cosh": (per_output(log_cosh), each_output(log_cosh_nabla)),
     "poisson": (per_output(poisson), each_output(poisson_nabla)),
     "poisson_log": (
-        per_output(lambda a, y: math.exp(a) - times(y, a)),
+        per_output(lambda a, y: math.exp(a) - weigh(y, a)),
         each_output(lambda a, y: math.exp(a) - y),
     ),
     "quantile": (per_output(quantile), each_output(quantile_nabla)),
@@ -352,11 +352,11 @@ def weighted(cost, output_weights=None, ignore_nan=False):
 
     def weighted_value(a, y):
         k = len(y)
-        return total(times(factor(j, y), value(a[j::k], [y[j]])) for j in range(k))
+        return total(weigh(factor(j, y), value(a[j::k], [y[j]])) for j in range(k))
 
     def weighted_nabla(a, y):
         k = len(y)
-        parts = [[times(factor(j, y), g) for g in nabla(a[j::k], [y[j]])] for j in range(k)]
+        parts = [[weigh(factor(j, y), g) for g in nabla(a[j::k], [y[j]])] for j in range(k)]
         return [parts[j % k][j // k] for j in range(len(a))]
 
     return weighted_value, weighted_nabla
@@ -373,23 +373,23 @@ def log_sum_exp(z):
 
 FUSED = {
     ("sigmoid", "cross_entropy"): (
-        per_output(lambda z, y: times(1.0 - y, softplus(z)) + times(y, softplus(-z))),
+        per_output(lambda z, y: weigh(1.0 - y, softplus(z)) + weigh(y, softplus(-z))),
         each_output(lambda z, y: sigmoid(z) - y),
     ),
     ("sigmoid", "categorical_cross_entropy"): (
-        per_output(lambda z, y: times(y, softplus(-z))),
+        per_output(lambda z, y: weigh(y, softplus(-z))),
         each_output(lambda z, y: -y * sigmoid(-z)),
     ),
     ("sigmoid", "poisson"): (
-        per_output(lambda z, y: sigmoid(z) + times(y, softplus(-z))),
+        per_output(lambda z, y: sigmoid(z) + weigh(y, softplus(-z))),
         each_output(lambda z, y: (sigmoid(z) - y) * sigmoid(-z)),
     ),
     ("softplus", "poisson"): (
-        per_output(lambda z, y: softplus(z) - times(y, z if z < -40.0 else math.log(softplus(z)))),
+        per_output(lambda z, y: softplus(z) - weigh(y, z if z < -40.0 else math.log(softplus(z)))),
         each_output(lambda z, y: (softplus(z) - y) * (-math.expm1(-softplus(z)) / softplus(z) if z > -40.0 else 1.0)),
     ),
     ("softmax", "categorical_cross_entropy"): (
-        lambda z, y: total(times(y_j, log_sum_exp(z) - z_j) for z_j, y_j in zip(z, y, strict=True)),
+        lambda z, y: total(weigh(y_j, log_sum_exp(z) - z_j) for z_j, y_j in zip(z, y, strict=True)),
         lambda z, y: [total(y) * math.exp(z_j - log_sum_exp(z)) - y_j for z_j, y_j in zip(z, y, strict=True)],
     ),
 }
