@@ -400,7 +400,7 @@ def test_a_reader_that_leaves_early_is_met_without_a_traceback(tmp_path, model):
 
 def test_train_takes_a_cost_with_its_parameters_and_the_file_keeps_it(run, tmp_path):
     out = tmp_path / "net.safetensors"
-    found = report(run("train", "digits", "--epochs", "1", "--learning-rate", "0.1", "--output", "softmax", "--no-compare-reference",
+    found = report(run("train", "digits", "--epochs", "3", "--seed", "0", "--learning-rate", "0.1", "--output", "softmax", "--no-compare-reference",
                        "--cost", "categorical_cross_entropy(ignore_nan=True)", "--json", "--quiet", "--out", out))
     assert found["cost"] == "categorical_cross_entropy(ignore_nan=True)" and found["accuracy"] > 0.5
     assert fn.load(out).cost_function == fn.costs.CategoricalCrossEntropy(ignore_nan=True)
