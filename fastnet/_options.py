@@ -6,6 +6,7 @@ from typing import NamedTuple
 from fastnet import _checks
 from fastnet._core.random import words
 from fastnet._core.recipe import Recipe
+from fastnet.full_batch import LBFGS, ConjugateGradient
 from fastnet.optimizers import SGD, as_optimizer
 from fastnet.schedules import Constant, as_schedule
 
@@ -59,7 +60,7 @@ def check_options(net, key, *, optimizer="sgd", learning_rate=None, schedule=Non
                    clip_value=_checks.check_bound("clip_value", clip_value),
                    max_norm=_checks.check_bound("max_norm", max_norm))
     keep = (*(1 - share for share in dropped), 1.0)
-    if optimizer.full_batch:
+    if searches_lines(optimizer):
         refuse_what_needs_steps(optimizer, l1=any(l1), dropout=any(dropped), input_dropout=input_dropout, input_noise=input_noise,
                                 clip_norm=clip_norm, clip_value=clip_value, max_norm=max_norm,
                                 learning_rate=learning_rate, schedule=None if schedule == Constant() else schedule)
@@ -93,6 +94,11 @@ def check_rate(optimizer, learning_rate):
     if own is not None and own != learning_rate:
         raise ValueError(f"learning_rate must be given once, to fit or to the optimizer; got {learning_rate} and {optimizer!r}")
     return learning_rate
+
+
+def searches_lines(optimizer):
+    """Whether it is a method of scipy's: Rprop wants all samples too, but takes steps."""
+    return isinstance(optimizer, (LBFGS, ConjugateGradient))
 
 
 def refuse_what_needs_steps(optimizer, **given):

@@ -372,7 +372,7 @@ class Network(Engine):
             Passes over the data; iterations of a full-batch method.
         batch_size : int
             Samples a step; 1 is online learning, m or more is full-batch gradient descent.  The
-            last batch of an epoch may be shorter.
+            last batch of an epoch may be shorter.  Rprop always takes all.
         learning_rate : float, optional
             η; None: the optimizer's own, 3.0 for plain gradient descent.
         optimizer : str or one of fastnet.optimizers

@@ -36,7 +36,7 @@ def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
     """One pass; the optimizer's memory is that of the last pass over this net, if that had the same optimizer."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     training = Training(_options.check_options(net, key, epochs=1, **options))
-    if training.options.optimizer.full_batch:
+    if training.options.recipe is None:
         raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
     training.take_data(net, X, Y, sample_weight, class_weight)
     before = net._training
@@ -93,7 +93,7 @@ class Training:
         self.metrics = metrics
         self.weight = self.samples.mean_one()
         self.m = len(self.samples.X)
-        self.batch_size = min(self.options.batch_size, self.m)
+        self.batch_size = self.m if self.options.optimizer.full_batch else min(self.options.batch_size, self.m)
         self.n_steps = -(-self.m // self.batch_size)
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
@@ -105,7 +105,7 @@ class Training:
                                  else _checks.check_count("checkpoint_every", checkpoint_every))
         if checkpoint_every is not None and checkpoint is None:
             raise ValueError("checkpoint_every needs checkpoint, the path to write to; got None")
-        if self.options.optimizer.full_batch and (checkpoint, callback_every) != (None, None):
+        if self.options.recipe is None and (checkpoint, callback_every) != (None, None):
             name = "callback_every" if checkpoint is None else "checkpoint"
             raise ValueError(f"{name} must not be given with the full-batch optimizer {self.options.optimizer.name!r}")
 
@@ -115,7 +115,7 @@ class Training:
         self.history.stopped = self.history.stopped or reason
 
     def set_learning_rate(self, rate):
-        if self.options.optimizer.full_batch:
+        if self.options.recipe is None:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
         self.rate = rate
         if self.rows:                  # within an epoch: of the steps to come
@@ -130,7 +130,7 @@ class Training:
         self.began = time.perf_counter()
         net._training = self
         try:
-            if self.options.optimizer.full_batch:
+            if self.options.recipe is None:
                 from fastnet.whole_fit import minimize
                 minimize(self)
             else:

@@ -201,7 +201,7 @@ cdef class Run:
         Ctrl-C raises KeyboardInterrupt between two batches, with the parameters as they are then.
         """
         cdef Py_ssize_t until = self.job.data.m
-        if steps < (until - self.job.progress.rows) // self.job.batch_size:
+        if steps <= (until - self.job.progress.rows - 1) // self.job.batch_size:      # the last batch may be shorter
             until = self.job.progress.rows + steps * self.job.batch_size
         if self.single:
             self.go_on_typed[float](until)
