@@ -38,8 +38,8 @@ class Options(NamedTuple):
 
 def seed_for(key, purpose, index=0):
     """A seed below 2^64 that only key, purpose and index decide."""
-    block = words(index, key, purpose)
-    return int(block[0, 0]) | int(block[1, 0]) << 32
+    first, second = words(index, key, purpose)[:2, 0].tolist()
+    return first | second << 32
 
 
 def check_options(net, key, *, optimizer="sgd", learning_rate=None, schedule=None, l2=0.0, l1=0.0, dropout=0.0,

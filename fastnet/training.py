@@ -157,7 +157,7 @@ class Training:
                 if not (finite and np.isfinite(net.parameters).all()):
                     self.stop_diverged()
                     break
-                self.finish_epoch(self.cost / self.rows, float(self.rates[-(-self.rows // self.batch_size) - 1]), start)
+                self.finish_epoch(self.cost / self.rows, self.rate_of_step(-(-self.rows // self.batch_size) - 1), start)
                 self.write_checkpoint()
         finally:
             self.memory = None if self.history.stopped == "diverged" else run.memory()
@@ -165,9 +165,14 @@ class Training:
             run.close()
 
     def rates_of_epoch(self):
-        """The learning rate of every step of the epoch under way, float64 (n_steps,)."""
+        """The learning rate of every step of the epoch under way, float64 (n_steps,), or one float where none will change."""
         rates = self.schedule.rates(self.rate, self.epoch, self.epoch * self.n_steps, self.n_steps)
-        return np.ascontiguousarray(np.broadcast_to(np.asarray(rates, float), self.n_steps)).copy()
+        if isinstance(rates, np.ndarray):
+            return np.array(rates, float)
+        return float(rates) if self.callback_every is None else np.full(self.n_steps, rates, float)
+
+    def rate_of_step(self, step):
+        return float(self.rates[step]) if isinstance(self.rates, np.ndarray) else self.rates
 
     def run_epoch(self, run, X, start):
         """The pass, or what is left of it; whether all costs were finite."""
@@ -190,6 +195,8 @@ class Training:
 
     def steps_until_asked(self):
         """Steps until something here wants to know."""
+        if self.callback_every is self.checkpoint_every is self.options.max_seconds is None:
+            return self.n_steps
         done = self.rows // self.batch_size
         steps = [self.n_steps]
         steps += [every - done % every for every in (self.callback_every, self.checkpoint_every) if every]
@@ -201,7 +208,7 @@ class Training:
         """Between two batches of an epoch: callbacks, the clock, a checkpoint."""
         done = self.rows // self.batch_size
         if self.callback_every and done % self.callback_every == 0:
-            self.report(self.cost / self.rows, float(self.rates[done - 1]), seconds_of_epoch, done)
+            self.report(self.cost / self.rows, self.rate_of_step(done - 1), seconds_of_epoch, done)
         if self.checkpoint_every and done % self.checkpoint_every == 0:
             self.write_checkpoint()
         if self.options.max_seconds is not None:
