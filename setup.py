@@ -60,6 +60,7 @@ def extensions():
             [source] + (sorted(glob("src_c/*.c")) if name == "kernels" else []),
             include_dirs=["src_c", np.get_include()],
             depends=sorted(glob("src_c/*.inc") + glob("src_c/*.h")),
+            libraries=["m"] if name == "kernels" and sys.platform != "win32" else [],      # sin of huge arguments
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
                            ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(compile_args()))],
             extra_compile_args=compile_args(),

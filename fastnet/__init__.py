@@ -12,10 +12,11 @@ from fastnet.network import Backprop, Forward, Network
 from fastnet.training import EpochInfo, History
 
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
-_LAZY_MODULES = ("datasets", "full_batch", "initializers", "optimizers", "persistence", "reference", "schedules")
+_LAZY_MODULES = ("activations", "datasets", "full_batch", "initializers", "optimizers", "persistence", "reference", "schedules")
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",
-           "__version__", "datasets", "load", "optimizers", "reference", "schedules", "show_config", *_OPTIMIZERS]
+           "__version__", "activations", "datasets", "load", "optimizers", "reference", "schedules", "show_config",
+           *_OPTIMIZERS]
 
 
 def __getattr__(name):

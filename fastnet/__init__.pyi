@@ -5,7 +5,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastnet import datasets as datasets, optimizers as optimizers, reference as reference, schedules as schedules
+from fastnet import (
+    activations as activations,
+    datasets as datasets,
+    optimizers as optimizers,
+    reference as reference,
+    schedules as schedules,
+)
 
 __version__: str
 

@@ -132,7 +132,12 @@ def check_activations(activation, output, n_layers):
         raise TypeError(f"activation must be a name or a sequence of names; got {describe(activation)}")
     if output is not None:
         names[-1] = check_choice("output", output, kernels.ACTIVATIONS)
-    return tuple(check_choice(f"activation[{i}]", name, kernels.ACTIVATIONS) for i, name in enumerate(names))
+    names = tuple(check_choice(f"activation[{i}]", name, kernels.ACTIVATIONS) for i, name in enumerate(names))
+    for i, name in enumerate(names[:-1]):
+        if name in kernels.BY_ROW:
+            raise ValueError(f"activation[{i}] must not be {name}, which couples the outputs of a sample and serves the "
+                             f"output layer only: output={name!r}; got it for layer {i + 1} of {n_layers}")
+    return names
 
 
 def check_dtype(dtype):

@@ -272,7 +272,7 @@ def time_reference(args, net, data, start, eta, fastnet_seconds):
     """Time an epoch of the pure-Python reference: on as many rows as take about a second, scaled to all."""
     from fastnet import reference
 
-    unknown = [name for name in net.activations if name not in reference.ACTIVATIONS]
+    unknown = [name for name in net.activations if name not in reference.ACTIVATIONS and name not in reference.ROW_ACTIVATIONS]
     unknown += [name for name in [net.cost_name] if name not in reference.COSTS]
     if unknown:
         print(f"fastnet: warning: no comparison: the reference has no {', '.join(unknown)}", file=sys.stderr)

@@ -56,7 +56,11 @@ INITIALIZERS = {
     "orthogonal": orthogonal, "nguyen_widrow": nguyen_widrow,
 }
 
-AUTO = {"sigmoid": "scaled", "relu": "he"}     # by activation; glorot for every other
+# By activation; glorot for every other.  He's variance is made for relu; leaky_relu, elu, gelu and silu
+# pass about half of the variance of z too, and their authors start from it (Maas 2013 is before it;
+# Clevert 2015, Hendrycks 2016).  selu keeps mean 0 and variance 1 from lecun's only (Klambauer 2017).
+AUTO = {"sigmoid": "scaled", "selu": "lecun",
+        **dict.fromkeys(["relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "silu"], "he")}
 
 
 def draw_layer(init, activation, rng, n, p):

@@ -15,6 +15,7 @@ Shapes: p units before, n units here, n_next after, m samples in a batch.
 """
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 
@@ -34,7 +35,15 @@ def mean(items):
     return total(items) / len(items)
 
 
-# Activations: name -> (f, f'), functions of one weighted input z.
+# Activations: name -> (f, f', f''), functions of one weighted input z.
+
+
+class Activation(NamedTuple):
+    """One activation and its derivatives, at a kink the one that fastnet/activations.py states."""
+
+    f: Callable
+    prime: Callable
+    second: Callable
 
 
 def sigmoid(z):
@@ -48,12 +57,141 @@ def sigmoid_prime(z):
     return sigmoid(z) * sigmoid(-z)
 
 
+def sigmoid_second(z):
+    """σ'' = σ' (1 − 2σ)."""
+    return sigmoid_prime(z) * (sigmoid(-z) - sigmoid(z))
+
+
+def tanh_prime(z):
+    """1 − tanh²(z)."""
+    return 4.0 * sigmoid_prime(2.0 * z)
+
+
+def exp_branch(z, scale=1.0, alpha=1.0):
+    """scale z, or scale α (e^z − 1) below 0: elu and selu."""
+    return scale * (z if z >= 0 else alpha * math.expm1(z))
+
+
+def normal_density(z):
+    """φ(z) of N(0, 1)."""
+    return math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+
+
+def normal_distribution(z):
+    """Φ(z) of N(0, 1)."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+def times(z, factor):
+    """z · factor, 0 where the factor is: −∞ · 0 is the limit 0, not NaN."""
+    return z * factor if factor else 0.0 * factor
+
+
+GELU_A, GELU_B = 2.0 * math.sqrt(2.0 / math.pi), 2.0 * math.sqrt(2.0 / math.pi) * 0.044715
+
+
+def gelu_argument(z):
+    """2u = 2 √(2/π) (z + 0.044715 z³)."""
+    return z * (GELU_A + GELU_B * z * z)
+
+
+def gelu_tanh_prime(z):
+    """σ(2u) + z σ'(2u) v, v = (2u)' = A + 3B z²."""
+    u, v = gelu_argument(z), GELU_A + 3.0 * GELU_B * z * z
+    return sigmoid(u) + times(z * v, sigmoid_prime(u))
+
+
+def gelu_tanh_second(z):
+    """σ' (2v + z (1 − 2σ) v² + 6B z²), σ of 2u."""
+    u, v = gelu_argument(z), GELU_A + 3.0 * GELU_B * z * z
+    s = sigmoid_prime(u)
+    return times(2.0 * v + z * (1.0 - 2.0 * sigmoid(u)) * v * v + 6.0 * GELU_B * z * z, s)
+
+
+def clamp(z, low, high):
+    """z kept between low and high; NaN stays."""
+    return low if z < low else high if z > high else z
+
+
+def softsign(z):
+    """z / (1 + |z|), ±1 at ±∞."""
+    return math.copysign(1.0, z) if math.isinf(z) else z / (1.0 + abs(z))
+
+
+def sine(f):
+    """f(z), NaN at ±∞, where math raises."""
+    return lambda z: math.nan if math.isinf(z) else f(z)
+
+
+def softplus(z):
+    """log(1 + e^z)."""
+    return (z if z > 0 else 0.0 if z <= 0 else z) + math.log1p(math.exp(-abs(z)))
+
+
+SELU, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
 ACTIVATIONS = {
-    "sigmoid": (sigmoid, sigmoid_prime),
-    "tanh": (math.tanh, lambda z: 4.0 * sigmoid_prime(2.0 * z)),  # = 1 − tanh²(z)
-    "relu": (lambda z: 0.0 if z <= 0 else z, lambda z: 1.0 if z > 0 else 0.0),
-    "identity": (lambda z: z, lambda z: 1.0),
+    "sigmoid": Activation(sigmoid, sigmoid_prime, sigmoid_second),
+    "tanh": Activation(math.tanh, tanh_prime, lambda z: -2.0 * math.tanh(z) * tanh_prime(z)),
+    "relu": Activation(lambda z: 0.0 if z <= 0 else z, lambda z: 1.0 if z > 0 else 0.0, lambda z: 0.0),
+    "identity": Activation(lambda z: z, lambda z: 1.0, lambda z: 0.0),
+    "leaky_relu": Activation(lambda z: z if z > 0 else 0.01 * z, lambda z: 1.0 if z > 0 else 0.01, lambda z: 0.0),
+    "elu": Activation(exp_branch, lambda z: 1.0 if z > 0 else math.exp(z), lambda z: 0.0 if z > 0 else math.exp(z)),
+    "selu": Activation(
+        lambda z: exp_branch(z, SELU, SELU_ALPHA),
+        lambda z: SELU if z > 0 else SELU * SELU_ALPHA * math.exp(z),
+        lambda z: 0.0 if z > 0 else SELU * SELU_ALPHA * math.exp(z)),
+    "gelu": Activation(
+        lambda z: times(z, normal_distribution(z)),
+        lambda z: normal_distribution(z) + times(z, normal_density(z)),
+        lambda z: times(2.0 - z * z, normal_density(z))),
+    "gelu_tanh": Activation(lambda z: times(z, sigmoid(gelu_argument(z))), gelu_tanh_prime, gelu_tanh_second),
+    "silu": Activation(
+        lambda z: times(z, sigmoid(z)),
+        lambda z: sigmoid(z) + times(z, sigmoid_prime(z)),
+        lambda z: 2.0 * sigmoid_prime(z) + times(z, sigmoid_second(z))),
+    "softplus": Activation(softplus, sigmoid, sigmoid_prime),
+    "softsign": Activation(
+        softsign,
+        lambda z: (1.0 / (1.0 + abs(z))) ** 2,
+        lambda z: math.copysign(2.0, -z) / (1.0 + abs(z)) ** 3 if z else 0.0),
+    "hard_sigmoid": Activation(
+        lambda z: clamp(z + 3.0, 0.0, 6.0) / 6.0, lambda z: 1.0 / 6.0 if -3 < z < 3 else 0.0, lambda z: 0.0),
+    "hard_tanh": Activation(lambda z: clamp(z, -1.0, 1.0), lambda z: 1.0 if -1 < z < 1 else 0.0, lambda z: 0.0),
+    "sin": Activation(sine(math.sin), sine(math.cos), lambda z: -sine(math.sin)(z)),
+    "gaussian": Activation(
+        lambda z: math.exp(-z * z),
+        lambda z: times(-2.0 * z, math.exp(-z * z)),
+        lambda z: times(4.0 * z * z - 2.0, math.exp(-z * z))),
 }
+
+
+def softmax(z):
+    """a_j = e^{z_j} / Σ_k e^{z_k}, over a row z (n,): the output activation that couples neurons.
+
+    The largest z_j is taken off first; entries of ∞ share 1, as do those of −∞ where all are."""
+    most = max((z_j for z_j in z if z_j == z_j), default=math.nan)
+    e = [1.0 if z_j == most else math.exp(z_j - most) for z_j in z]
+    return [e_j / total(e) for e_j in e]
+
+
+def softmax_times_jacobian(v, z):
+    """Σ_i v_i ∂a_i/∂z_j = a_j (v_j − Σ_i v_i a_i); v (n,), z (n,) -> (n,)."""
+    a = softmax(z)
+    mean_v = total(v_i * a_i for v_i, a_i in zip(v, a, strict=True))
+    return [a_j * (v_j - mean_v) for v_j, a_j in zip(v, a, strict=True)]
+
+
+# Activations of a whole row: name -> (f, the product with its Jacobian).
+ROW_ACTIVATIONS = {"softmax": (softmax, softmax_times_jacobian)}
+
+
+def times_prime(v, z, activation):
+    """v ⊙ σ'(z), or v times the Jacobian where σ takes a whole row; v (n,), z (n,) -> (n,)."""
+    if activation in ROW_ACTIVATIONS:
+        return ROW_ACTIVATIONS[activation][1](v, z)
+    f_prime = ACTIVATIONS[activation].prime
+    return [v_j * f_prime(z_j) for v_j, z_j in zip(v, z, strict=True)]
 
 
 # Costs of one sample: name -> (C_x, ∇_a C_x), functions of the output a and the target y.
@@ -87,8 +225,9 @@ def weighted_input(w_l, b_l, a):
 
 def activate(z, activation):
     """a_j = σ(z_j); shape (n,)."""
-    f, _ = ACTIVATIONS[activation]
-    return [f(z_j) for z_j in z]
+    if activation in ROW_ACTIVATIONS:
+        return ROW_ACTIVATIONS[activation][0](z)
+    return [ACTIVATIONS[activation].f(z_j) for z_j in z]
 
 
 def feedforward(w, b, x, activations=None):
@@ -120,8 +259,7 @@ mean_cost = cost  # its name where an argument `cost` hides it
 
 def bp1(nabla_a, z, activation):
     """BP1: δ_j^L = ∂C_x/∂a_j^L σ'(z_j^L); shape (n,)."""
-    _, f_prime = ACTIVATIONS[activation]
-    return [g_j * f_prime(z_j) for g_j, z_j in zip(nabla_a, z, strict=True)]
+    return times_prime(nabla_a, z, activation)
 
 
 def bp2(w_next, delta_next, z, activation):
@@ -129,12 +267,9 @@ def bp2(w_next, delta_next, z, activation):
 
     w_next (n_next, n), delta_next (n_next,), z (n,) -> δ^l (n,).
     """
-    _, f_prime = ACTIVATIONS[activation]
     columns = zip(*w_next, strict=True)  # column j: the weights out of neuron j
-    return [
-        total(w_ij * d_i for w_ij, d_i in zip(w_j, delta_next, strict=True)) * f_prime(z_j)
-        for w_j, z_j in zip(columns, z, strict=True)
-    ]
+    back = [total(w_ij * d_i for w_ij, d_i in zip(w_j, delta_next, strict=True)) for w_j in columns]
+    return times_prime(back, z, activation)
 
 
 def bp3(delta):

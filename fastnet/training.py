@@ -99,7 +99,7 @@ def start_run(net, X, batch_size, threads):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
     sparse = isinstance(X, Compressed)
     count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
-    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads)
+    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads, net.from_a)
     run = Run(net.sizes, *net._codes(), net.parameters, batch_size, chosen)
     return run, compressed(X, count) if chosen.sparse and not sparse else X
 

@@ -6,13 +6,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Every activation, in the order of its code: X(name) needs fastnet_name and
- * fastnet_name_prime in activations.inc.  Append only: codes are positions. */
-#define FASTNET_ACTIVATIONS(X) \
-    X(sigmoid)                 \
-    X(tanh)                    \
-    X(relu)                    \
-    X(identity)
+/* What an activation's derivatives are taken from, and whether it couples values. */
+enum {
+    FASTNET_FROM_A,     /* elementwise; derivatives read a, never z */
+    FASTNET_FROM_Z,     /* elementwise; derivatives read z: training keeps it */
+    FASTNET_BY_ROW      /* output layer only: a call takes the n values of one row, no padding; reads a */
+};
+
+/* Every activation, in the order of its code: X(name, kind) needs fastnet_name, fastnet_name_prime
+ * and fastnet_name_second (activations.inc).  Append only: codes are positions. */
+#define FASTNET_ACTIVATIONS(X)      \
+    X(sigmoid, FASTNET_FROM_A)      \
+    X(tanh, FASTNET_FROM_A)         \
+    X(relu, FASTNET_FROM_A)         \
+    X(identity, FASTNET_FROM_A)     \
+    X(leaky_relu, FASTNET_FROM_A)   \
+    X(elu, FASTNET_FROM_A)          \
+    X(selu, FASTNET_FROM_A)         \
+    X(gelu, FASTNET_FROM_Z)         \
+    X(gelu_tanh, FASTNET_FROM_Z)    \
+    X(silu, FASTNET_FROM_Z)         \
+    X(softplus, FASTNET_FROM_A)     \
+    X(softsign, FASTNET_FROM_A)     \
+    X(hard_sigmoid, FASTNET_FROM_A) \
+    X(hard_tanh, FASTNET_FROM_A)    \
+    X(sin, FASTNET_FROM_Z)          \
+    X(gaussian, FASTNET_FROM_Z)     \
+    X(softmax, FASTNET_BY_ROW)
 
 /* Every cost, likewise: X(name) needs fastnet_name in costs.inc. */
 #define FASTNET_COSTS(X) X(quadratic)
@@ -38,9 +58,11 @@ enum { FASTNET_MAX_STATES = 3 };
 enum { FASTNET_OPTIMIZERS(FASTNET_OPTIMIZER_CODE) FASTNET_N_OPTIMIZERS };
 #undef FASTNET_OPTIMIZER_CODE
 
+#define FASTNET_ACTIVATION_CODE(name, kind) FASTNET_##name,
 #define FASTNET_CODE(name) FASTNET_##name,
-enum { FASTNET_ACTIVATIONS(FASTNET_CODE) FASTNET_N_ACTIVATIONS };
+enum { FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_CODE) FASTNET_N_ACTIVATIONS };
 enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
+#undef FASTNET_ACTIVATION_CODE
 #undef FASTNET_CODE
 
 /* A net: where its parameters lie in the flat vector, per layer w row-major, then b. */
@@ -162,6 +184,8 @@ typedef struct {
     typedef struct {                                                                            \
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
         void (*prime)(size_t n, const REAL *z, const REAL *a, REAL *delta); /* delta *= f'(z) */ \
+        void (*second)(size_t n, const REAL *z, const REAL *a, REAL *out);  /* out = f''(z) */  \
+        int reads_z, by_row;                                /* its kind, see FASTNET_FROM_A */  \
     } fastnet_activation_##PRECISION;                                                           \
     typedef struct {                                                                            \
         fastnet_activation_##PRECISION activation[FASTNET_N_ACTIVATIONS];                       \
@@ -222,5 +246,9 @@ const char *fastnet_optimizer_name(int code);
 
 /* State vectors that an optimizer keeps; -1 if there is no such code. */
 int fastnet_optimizer_states(int code);
+
+/* Whether an activation's derivatives read z, and whether it couples the values of a row. */
+int fastnet_activation_reads_z(int code);
+int fastnet_activation_by_row(int code);
 
 #endif

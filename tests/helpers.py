@@ -4,7 +4,8 @@ import numpy as np
 
 import fastnet as fn
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "softplus",
+               "softsign", "hard_sigmoid", "hard_tanh", "sin", "gaussian")      # the elementwise ones: softmax apart
 
 
 def as_lists(net):

@@ -18,6 +18,7 @@ ALLOWED = {
     "_version": set(),
     "_files": set(),
     "initializers": set(),
+    "activations": {"_core", "_checks"},
     "_vectors": set(),
     "_checks": {"_core", "_threads"},
     "gradient_check": {"_checks"},

@@ -37,7 +37,7 @@ cdef void feedforward(
     cdef const real* before = x
     for l in range(net.n_layers):
         weighted_input(m, net.sizes[l + 1], net.sizes[l], before, parameters + net.w[l], parameters + net.b[l], z[l])
-        activate(net.activation[l], m * net.sizes[l + 1], z[l], a[l])
+        activate(net.activation[l], m, net.sizes[l + 1], z[l], a[l])
         before = a[l]
 
 
@@ -50,7 +50,7 @@ cdef void backprop_delta(
         gemv(True, n_next, n, <real>1, w_next, delta_next, <real>0, delta)
     else:
         gemm(False, False, m, n, n_next, <real>1, delta_next, w_next, <real>0, delta)
-    times_prime(activation, m * n, z, a, delta)
+    times_prime(activation, m, n, z, a, delta)
 
 
 cdef void nabla_b(

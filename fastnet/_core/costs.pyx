@@ -14,5 +14,5 @@ cdef double output_delta(
 ) noexcept nogil:
     """BP1: δ^L = ∇_a C ⊙ σ'(z^L), a sample a row.  Returns the summed cost of the m samples."""
     cdef double total = cost_and_nabla(cost, m * n, a, y, delta)
-    times_prime(activation, m * n, z, a, delta)
+    times_prime(activation, m, n, z, a, delta)
     return total

@@ -80,10 +80,14 @@ cdef extern from "fastnet_kernels.h" nogil:
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
         void (*prime)(size_t n, const float* z, const float* a, float* delta) noexcept nogil
+        void (*second)(size_t n, const float* z, const float* a, float* out) noexcept nogil
+        bint reads_z, by_row
 
     ctypedef struct activation_f64 "fastnet_activation_f64":
         void (*value)(size_t n, const double* z, double* a) noexcept nogil
         void (*prime)(size_t n, const double* z, const double* a, double* delta) noexcept nogil
+        void (*second)(size_t n, const double* z, const double* a, double* out) noexcept nogil
+        bint reads_z, by_row
 
     ctypedef struct fastnet_kernels_f32:
         activation_f32* activation
@@ -149,20 +153,51 @@ cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
 
 
-cdef inline void activate(int code, Py_ssize_t n, const real* z, real* a) noexcept nogil:
-    """a = σ(z), for n values."""
-    if real is float:
-        f32[0].activation[code].value(n, z, a)
-    else:
-        f64[0].activation[code].value(n, z, a)
+cdef inline bint reads_z(int code) noexcept nogil:
+    """Whether σ' and σ'' are taken from z, which training then keeps."""
+    return f64[0].activation[code].reads_z
 
 
-cdef inline void times_prime(int code, Py_ssize_t n, const real* z, const real* a, real* delta) noexcept nogil:
-    """delta *= σ'(z), for n values; a = σ(z) is given too."""
-    if real is float:
-        f32[0].activation[code].prime(n, z, a, delta)
-    else:
-        f64[0].activation[code].prime(n, z, a, delta)
+cdef inline Py_ssize_t calls_for(int code, Py_ssize_t m) noexcept nogil:
+    """How many calls an activation takes for m rows: one, or one a row where it couples a row's values."""
+    return m if f64[0].activation[code].by_row else 1
+
+
+cdef inline void activate(int code, Py_ssize_t m, Py_ssize_t n, const real* z, real* a) noexcept nogil:
+    """a = σ(z), for m rows of n values, (m, n)."""
+    cdef Py_ssize_t i, calls = calls_for(code, m)
+    cdef Py_ssize_t count = n if calls == m else m * n
+    for i in range(calls):
+        if real is float:
+            f32[0].activation[code].value(count, z + i * n, a + i * n)
+        else:
+            f64[0].activation[code].value(count, z + i * n, a + i * n)
+
+
+cdef inline void times_prime(
+    int code, Py_ssize_t m, Py_ssize_t n, const real* z, const real* a, real* delta,
+) noexcept nogil:
+    """delta = delta ⊙ σ'(z), or delta's rows times the Jacobian of softmax; (m, n).  a = σ(z) is given too."""
+    cdef Py_ssize_t i, calls = calls_for(code, m)
+    cdef Py_ssize_t count = n if calls == m else m * n
+    for i in range(calls):
+        if real is float:
+            f32[0].activation[code].prime(count, z + i * n, a + i * n, delta + i * n)
+        else:
+            f64[0].activation[code].prime(count, z + i * n, a + i * n, delta + i * n)
+
+
+cdef inline void second_derivative(
+    int code, Py_ssize_t m, Py_ssize_t n, const real* z, const real* a, real* out,
+) noexcept nogil:
+    """out = σ''(z), (m, n); of softmax the diagonal ∂²a_j/∂z_j².  a = σ(z) is given too."""
+    cdef Py_ssize_t i, calls = calls_for(code, m)
+    cdef Py_ssize_t count = n if calls == m else m * n
+    for i in range(calls):
+        if real is float:
+            f32[0].activation[code].second(count, z + i * n, a + i * n, out + i * n)
+        else:
+            f64[0].activation[code].second(count, z + i * n, a + i * n, out + i * n)
 
 
 cdef inline double cost_and_nabla(int code, Py_ssize_t n, const real* a, const real* y, real* nabla) noexcept nogil:

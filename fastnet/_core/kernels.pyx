@@ -25,6 +25,8 @@ cdef extern from "fastnet_kernels.h" nogil:
     const char* fastnet_cost_name(int code)
     const char* fastnet_optimizer_name(int code)
     int fastnet_optimizer_states(int code)
+    int fastnet_activation_reads_z(int code)
+    int fastnet_activation_by_row(int code)
     const char* fastnet_compiler()
     const char* fastnet_compile_flags()
 
@@ -43,6 +45,8 @@ ACTIVATIONS = names_of(fastnet_activation_name)    # by code
 COSTS = names_of(fastnet_cost_name)                # by code
 OPTIMIZERS = names_of(fastnet_optimizer_name)      # by code
 OPTIMIZER_STATES = tuple([fastnet_optimizer_states(code) for code in range(len(OPTIMIZERS))])    # vectors, by code
+READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if fastnet_activation_reads_z(code))
+BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if fastnet_activation_by_row(code))
 LEVELS = names_of(fastnet_level_name)              # that this processor can run, weakest first
 COMPILER = fastnet_compiler().decode()
 COMPILE_FLAGS = fastnet_compile_flags().decode()
@@ -72,28 +76,34 @@ def lanes(dtype):
 
 
 def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndarray delta=None):
-    """One kernel over whole contiguous arrays, for tests and checks.
+    """One kernel over whole contiguous arrays; of softmax the last axis is a row.
 
     "exp", or an activation's name: its values at z, in `a` if that is given; a may be z.
-    That name with "_prime": delta ⊙ f'(z), a = f(z).
+    That name with "_prime": delta ⊙ f'(z), a = f(z); with "_second": f''(z), a = f(z).
     """
-    cdef cnp.ndarray out = delta.copy() if delta is not None else np.empty_like(z) if a is None else a
-    cdef bint prime = kernel.endswith("_prime")
-    cdef int code = -1 if kernel == "exp" else ACTIVATIONS.index(kernel.removesuffix("_prime"))
+    name, _, order = kernel.rpartition("_")
+    if order not in ("prime", "second"):
+        name, order = kernel, "value"
+    cdef cnp.ndarray out = delta.copy() if order == "prime" else np.empty_like(z) if order == "second" or a is None else a
+    cdef int code = -1 if name == "exp" else ACTIVATIONS.index(name)
     if z.dtype == np.float32:
-        apply[float](code, prime, z, a, out)
+        apply[float](code, order, z, a, out)
     else:
-        apply[double](code, prime, z, a, out)
+        apply[double](code, order, z, a, out)
     return out
 
 
-cdef apply(int code, bint prime, cnp.ndarray z, cnp.ndarray a, cnp.ndarray out, real* dummy=NULL):
+cdef apply(int code, str order, cnp.ndarray z, cnp.ndarray a, cnp.ndarray out, real* dummy=NULL):
+    cdef Py_ssize_t n = z.shape[z.ndim - 1] if z.ndim else 1
+    cdef Py_ssize_t m = z.size // n if n else 0
     if code < 0:
         exponential(z.size, <real*>z.data, <real*>out.data)
-    elif prime:
-        times_prime(code, z.size, <real*>z.data, <real*>a.data, <real*>out.data)
+    elif order == "prime":
+        times_prime(code, m, n, <real*>z.data, <real*>a.data, <real*>out.data)
+    elif order == "second":
+        second_derivative(code, m, n, <real*>z.data, <real*>a.data, <real*>out.data)
     else:
-        activate(code, z.size, <real*>z.data, <real*>out.data)
+        activate(code, m, n, <real*>z.data, <real*>out.data)
 
 
 def is_finite(cnp.ndarray x not None):

@@ -41,7 +41,7 @@ cdef class Workspace:
     cdef Py_ssize_t rows       # samples that it holds at a time
     cdef void* x               # (rows, sizes[0]) gathered inputs
     cdef void* y               # (rows, sizes[-1]) gathered or one-hot targets
-    cdef void** z              # per layer (rows, n): weighted inputs; z[l] is a[l] where nothing reads z later
+    cdef void** z              # per layer (rows, n): weighted inputs; z[l] is a[l] where σ' does not read z
     cdef void** a              # per layer (rows, n): activations
     cdef void** delta          # per layer (rows, n): errors; layers share two buffers
     cdef void* memory

@@ -7,6 +7,8 @@ Work space: one aligned block, carved here and nowhere else, so that kernels nev
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport uintptr_t
 
+from fastnet._core.kernels cimport reads_z
+
 cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL:
     cdef Py_ssize_t l, n_layers = len(activation)
     cdef Layout* layout = <Layout*>PyMem_Calloc(1, sizeof(Layout))
@@ -71,12 +73,15 @@ cdef class Workspace:
 
     @staticmethod
     cdef Workspace for_training(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize):
-        """Room for forward and backward passes: every activation is kept, δ takes turns in two buffers."""
+        """Room for forward and backward passes: every a^l is kept, z^l where σ' reads it; δ takes turns in two buffers."""
         cdef Workspace work = Workspace.__new__(Workspace)
         cdef Py_ssize_t l, L = layout.n_layers
         cdef Py_ssize_t n_bytes = 2 * aligned(rows * layout.width * itemsize)
         for l in range(L + 1):
             n_bytes += aligned(rows * layout.sizes[l] * itemsize)
+        for l in range(L):
+            if reads_z(layout.activation[l]):
+                n_bytes += aligned(rows * layout.sizes[l + 1] * itemsize)
         n_bytes += aligned(rows * layout.sizes[L] * itemsize)
 
         cdef char* free = work.allocate(L, n_bytes)
@@ -88,6 +93,9 @@ cdef class Workspace:
         for l in range(L):
             work.z[l] = work.a[l] = free
             free += aligned(rows * layout.sizes[l + 1] * itemsize)
+            if reads_z(layout.activation[l]):
+                work.z[l] = free
+                free += aligned(rows * layout.sizes[l + 1] * itemsize)
         for l in range(L):
             work.delta[l] = free + (l % 2) * aligned(rows * layout.width * itemsize)
         return work

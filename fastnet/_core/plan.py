@@ -42,7 +42,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size, lanes, density=1.0, threads=1):
+def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, from_a=True):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -56,13 +56,15 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1):
         Fraction of the inputs that is not 0.
     threads : int
         How many may be used.
+    from_a : bool
+        Whether every σ' is elementwise and taken from a: the fast paths keep no z and couple no row.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if not fast_paths():
+    if not (fast_paths() and from_a):
         return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
     if batch_size == 1:
         sparse = density < SPARSE_ONLINE
