@@ -52,6 +52,18 @@ class FrozenNetwork(FrozenEngine):
     def _predict(self, X, out, threads):
         return _checks.predict_checked(self, X, out, threads)
 
+    def _jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out)
+
+    def _value_and_jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out, value=True)
+
+    def _product(self, forward, X, V, out):
+        from fastnet.derivatives import frozen_product
+        return frozen_product(self, forward, X, V, out)
+
     def __repr__(self):
         return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"
 

@@ -179,7 +179,7 @@ cdef class Engine:
             for i in range(m):
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
         elif path == "tiles":
-            packed = new_packed[real](self.net, parameters)
+            packed = new_packed[real](self.net, parameters, False)
             scratch = <char*>PyMem_RawMalloc(packed.work_bytes(rows, sizeof(real)))
             if scratch == NULL:
                 raise MemoryError("no memory for a work space")

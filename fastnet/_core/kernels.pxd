@@ -65,6 +65,9 @@ cdef extern from "fastnet_kernels.h" nogil:
     ctypedef struct PackedNet "fastnet_packed":
         size_t n_layers, width
         TrainerLayer* layer
+        size_t input_ld
+        const void* zeros
+        const void* kernels
 
     ctypedef struct Update "fastnet_update":
         int optimizer
@@ -108,6 +111,14 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
                         const void** row) noexcept nogil
+        size_t (*workspace)(const PackedNet*, size_t m) noexcept nogil
+        int (*outputs)(const PackedNet*, size_t m, const float* x, float* y, void* workspace) noexcept nogil
+        int (*value_and_jacobian)(const PackedNet*, size_t m, const float* x, float* y, float* jacobian,
+                                  void* workspace) noexcept nogil
+        int (*value_and_jvp)(const PackedNet*, size_t m, const float* x, const float* v, float* y, float* out,
+                             void* workspace) noexcept nogil
+        int (*value_and_vjp)(const PackedNet*, size_t m, const float* x, const float* u, float* y, float* out,
+                             void* workspace) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
         void (*update)(const Update*, size_t n, const float* g, float* w, float** state) noexcept nogil
         double (*sum_of_squares)(size_t n, const float* x) noexcept nogil
@@ -138,6 +149,14 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
                         const void** row) noexcept nogil
+        size_t (*workspace)(const PackedNet*, size_t m) noexcept nogil
+        int (*outputs)(const PackedNet*, size_t m, const double* x, double* y, void* workspace) noexcept nogil
+        int (*value_and_jacobian)(const PackedNet*, size_t m, const double* x, double* y, double* jacobian,
+                                  void* workspace) noexcept nogil
+        int (*value_and_jvp)(const PackedNet*, size_t m, const double* x, const double* v, double* y, double* out,
+                             void* workspace) noexcept nogil
+        int (*value_and_vjp)(const PackedNet*, size_t m, const double* x, const double* u, double* y, double* out,
+                             void* workspace) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
         void (*update)(const Update*, size_t n, const double* g, double* w, double** state) noexcept nogil
         double (*sum_of_squares)(size_t n, const double* x) noexcept nogil
