@@ -11,7 +11,7 @@ from fastnet import reference
 from fastnet._core import kernels
 
 WIDTHS = [*range(1, 34), 63, 64, 65]
-SMOOTH = ("sigmoid", "tanh", "identity")
+SMOOTH = ("sigmoid", "tanh", "identity", "gelu", "silu", "softplus", "sin")
 
 
 def nets():

@@ -14,9 +14,8 @@ from fastnet.training import EpochInfo, History
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
 _LAZY_MODULES = ("activations", "datasets", "full_batch", "initializers", "optimizers", "persistence", "reference", "schedules")
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network",
-           "__version__", "activations", "datasets", "load", "optimizers", "reference", "schedules", "show_config",
-           *_OPTIMIZERS]
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "__version__",
+           "activations", "datasets", "load", "optimizers", "reference", "schedules", "show_config", *_OPTIMIZERS]
 
 
 def __getattr__(name):

@@ -6,11 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnet import (
-    activations as activations,
-    datasets as datasets,
-    optimizers as optimizers,
-    reference as reference,
-    schedules as schedules,
+    activations as activations, datasets as datasets, optimizers as optimizers, reference as reference, schedules as schedules,
 )
 
 __version__: str

@@ -56,12 +56,12 @@ def check(args):
 
 
 def cases():
-    """Every activation of the reference on nets of every size, every other cost once; in both precisions."""
+    """sigmoid on nets of every size, every other activation and cost once; in both precisions."""
     from fastnet import reference
 
     for dtype in ("float64", "float32"):
         for activation in reference.ACTIVATIONS:
-            for sizes in SIZES:
+            for sizes in SIZES if activation == "sigmoid" else SIZES[1:2]:
                 yield Case(sizes, activation, activation, "quadratic", dtype)
         for cost in reference.COSTS:
             output = "softmax" if cost == "categorical_cross_entropy" else "sigmoid"

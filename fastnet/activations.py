@@ -54,7 +54,7 @@ _ABOUT = {
     "gelu_tanh": ("z (1 + tanh u) / 2, u = sqrt(2 / pi) (z + 0.044715 z^3)", "by the chain rule", "[-0.17, inf)", (3, 3),
                   "D. Hendrycks, K. Gimpel, 2016"),
     "silu": ("z sigmoid(z)", "s + z s (1 - s), s = sigmoid(z)", "[-0.28, inf)", (3, 3), "S. Elfwing, E. Uchibe, K. Doya, 2017"),
-    "softplus": ("log(1 + e^z)", "sigmoid(z) = 1 - e^-a", "(0, inf)", (2.5, 2.5), "C. Dugas et al., 2001"),
+    "softplus": ("log(1 + e^z)", "sigmoid(z) = 1 - e^-a", "(0, inf)", (3, 2.5), "C. Dugas et al., 2001"),
     "softsign": ("z / (1 + |z|)", "(1 - |a|)^2; f'' is 0 at 0, between 2 and -2", "(-1, 1)", (1.5, 1.5),
                  "X. Glorot, Y. Bengio, 2010"),
     "hard_sigmoid": ("min(max(z + 3, 0), 6) / 6", "1/6 where 0 < a < 1, else 0", "[0, 1]", (1, 1), "A. Howard et al., MobileNetV3, 2019"),
@@ -120,8 +120,8 @@ def value(name, z):
     Examples
     --------
     >>> import fastnet as fn
-    >>> fn.activations.value("softplus", [-1000.0, 0.0, 1000.0]).round(4)
-    array([   0.    ,    0.6931, 1000.    ])
+    >>> fn.activations.value("elu", [-1000.0, 0.0, 2.0])
+    array([-1.,  0.,  2.])
     """
     return kernels.elementwise(name, _checked(name, z))
 

@@ -78,7 +78,7 @@ def explain(net, batch_size, X, threads, training):
         X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
         density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
     if training:
-        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, net.from_a)
+        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads)
         threads, per_layer = chosen.shares, chosen.layers
     else:
         chosen = plan.plan_inference(net.sizes, batch_size, threads)

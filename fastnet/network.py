@@ -35,8 +35,8 @@ class Network(Differentiable, Engine):
     sizes : sequence of int
         Neurons a layer, input first; at least two.
     activation : str or sequence of str
-        One of "sigmoid", "tanh", "relu", "identity" for all layers after the input, or one per
-        layer after the input.
+        One of fastnet.activations.NAMES ("sigmoid", "tanh", "relu", "gelu", ...) for all layers
+        after the input, or one per layer after the input; "softmax" in the output layer only.
     output : str, optional
         Activation of the output layer; None: as `activation` says.
     cost : str
@@ -44,7 +44,7 @@ class Network(Differentiable, Engine):
     dtype : {"float64", "float32"}
         Of the parameters and all that is computed.
     init : str, array_like or (weights, biases)
-        "auto" (by activation: sigmoid "scaled", relu "he", others "glorot"), "normal", "scaled",
+        "auto" (by activation: sigmoid "scaled", relu and its like "he", selu "lecun", others "glorot"), "normal", "scaled",
         "lecun", "glorot", "he", "orthogonal", "nguyen_widrow" (see fastnet.initializers); or the
         flat parameter vector, (n_parameters,); or a pair of sequences, one array per layer.
     seed : int, numpy.random.Generator, optional

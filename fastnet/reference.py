@@ -154,7 +154,7 @@ ACTIVATIONS = {
     "softsign": Activation(
         softsign,
         lambda z: (1.0 / (1.0 + abs(z))) ** 2,
-        lambda z: math.copysign(2.0, -z) / (1.0 + abs(z)) ** 3 if z else 0.0),
+        lambda z: math.copysign(2.0, -z) * (1.0 / (1.0 + abs(z))) ** 3 if z else 0.0),
     "hard_sigmoid": Activation(
         lambda z: clamp(z + 3.0, 0.0, 6.0) / 6.0, lambda z: 1.0 / 6.0 if -3 < z < 3 else 0.0, lambda z: 0.0),
     "hard_tanh": Activation(lambda z: clamp(z, -1.0, 1.0), lambda z: 1.0 if -1 < z < 1 else 0.0, lambda z: 0.0),

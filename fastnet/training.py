@@ -13,8 +13,10 @@ import numpy as np
 from fastnet import _checks
 from fastnet._core import kernels, plan
 from fastnet._core.engine import shuffled
+from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
 from fastnet._core.samples import Compressed, compressed, nonzeros
+from fastnet.optimizers import SGD
 
 
 @dataclass
@@ -95,12 +97,14 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
     return history
 
 
-def start_run(net, X, batch_size, threads):
+def start_run(net, X, batch_size, threads, recipe=None):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
+    recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
     sparse = isinstance(X, Compressed)
     count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
-    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads, net.from_a)
-    run = Run(net.sizes, *net._codes(), net.parameters, batch_size, chosen)
+    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
+                                bare=recipe.bare, dense=recipe.changes_inputs)
+    run = Run(net.sizes, *net._codes(), net.parameters, batch_size, chosen, recipe)
     return run, compressed(X, count) if chosen.sparse and not sparse else X
 
 

@@ -73,7 +73,7 @@ typedef struct {
     int *activation;            /* (n_layers,) codes */
     int cost;                   /* code */
     ptrdiff_t n_parameters;
-    ptrdiff_t width;            /* neurons of the widest layer, the input not counted */
+    ptrdiff_t width;            /* neurons of the widest layer, the input not counted, rounded up to whole vectors of any level */
 } fastnet_layout;
 
 /* A data set and the order in which its rows are taken.  Inputs are dense, or compressed: then x holds
@@ -91,70 +91,10 @@ typedef struct {
 /* How far an epoch has come. */
 typedef struct {
     ptrdiff_t rows;             /* samples seen */
-    double cost;                /* summed over them */
+    ptrdiff_t steps;            /* batches seen */
+    double cost;                /* summed over the samples */
     int finite;                 /* no batch's cost was NaN or infinite */
 } fastnet_progress;
-
-/* Which side of a layer lies in the lanes of its panels (packing.inc), and where BP2 gets its product from. */
-enum { FASTNET_OUTPUTS_IN_LANES, FASTNET_INPUTS_IN_LANES };
-enum { FASTNET_BACKWARD_NONE, FASTNET_BACKWARD_DIRECT, FASTNET_BACKWARD_TRANSPOSED, FASTNET_BACKWARD_DOTS };
-
-/* A net packed for training, and the work space of its steps: filled by fastnet/_core/trainer.pyx.
- *
- * One sample a step ("online"): the first layer in panels, the others in padded rows.
- * Batches: every layer in panels.  The work on a batch is divided into shares, one a thread: share t
- * owns inputs first[t] ... first[t + 1] of every layer, the weights that lead from them and the
- * columns of a and delta that are these inputs.  void * is float * or double *. */
-typedef struct {
-    size_t p, n;                /* inputs, outputs */
-    size_t ld;                  /* stride of z, a and delta: n padded, or more */
-    int activation;
-    int lanes;                  /* FASTNET_OUTPUTS_IN_LANES or FASTNET_INPUTS_IN_LANES */
-    int backward;               /* FASTNET_BACKWARD_... */
-    void *w;                    /* packed */
-    void *b;                    /* (n padded,) */
-    void *transposed;           /* room for panels with inputs in lanes, where backward wants them */
-    void *nabla_w, *nabla_b;    /* like w and b; NULL where a batch is one block */
-    void *z;                    /* (shares, rows, ld) parts of the weighted inputs; the first becomes their sum */
-    void *a;                    /* (rows, ld); may be the first of z */
-    void *delta;                /* (rows, ld) */
-    const void **a_row, **delta_row;  /* (rows,) where each row starts */
-    const size_t *first;        /* (shares + 1,) */
-} fastnet_layer;
-
-/* Where threads wait for each other (barrier.h). */
-typedef struct {
-    unsigned threads;
-    unsigned arrived, turn;
-    char apart[64];             /* a cache line between what is written and what is only read */
-} fastnet_barrier;
-
-typedef struct {
-    size_t n_layers;
-    size_t rows;                /* samples that fit */
-    size_t shares;
-    int cost;
-    fastnet_layer *layer;
-    void *y;                    /* (shares, outputs padded) a label's one-hot row */
-    size_t y_ld;
-    void *zeros;                /* (widest layer padded,), all 0 */
-    const void **x;             /* (shares, rows) the inputs of a batch, where they lie */
-    double *share_cost;         /* (shares,) what each share's rows cost, 8 apart */
-    fastnet_barrier *barrier;
-    unsigned crowded;           /* long waits of all threads in this call (barrier.h) */
-    int leave;                  /* share 0 asks all threads to return after this batch */
-} fastnet_trainer;
-
-/* A net packed for inference: of its layers p, n, ld, activation, lanes, w and b count, and, where
- * it was packed for derivatives too, backward and transposed. */
-typedef struct {
-    size_t n_layers;
-    size_t width;               /* widest ld */
-    fastnet_layer *layer;
-    size_t input_ld;            /* stride of rows of derivatives by the inputs */
-    const void *zeros;          /* (width or input_ld,), all 0; NULL: packed for outputs alone */
-    const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64: what it was packed for */
-} fastnet_packed;
 
 /* One step of an optimizer. */
 typedef struct {
@@ -184,6 +124,92 @@ typedef struct {
     double cost;                /* of the last step, once steps > 0 */
 } fastnet_running;
 
+/* How the weights go down: what is the same for every step of an epoch. */
+typedef struct {
+    fastnet_update update;      /* the optimizer and its constants */
+    fastnet_running running;    /* what it remembers; every thread comes to the same in a copy of its own */
+    int n_states;
+    const double *rates;        /* (steps of the epoch,) learning rates, or NULL: */
+    double rate;                /* the one of all steps */
+    double clip_norm;           /* bound on the norm of the whole gradient; INFINITY: none */
+    double max_norm;            /* bound on the norm of each row of weights; INFINITY: none */
+    double noise;               /* standard deviation of what is added to the inputs; 0: nothing */
+    double keep_inputs;         /* probability that an input is not dropped; 1: none is */
+    uint64_t seed;              /* of dropout and noise, whose counter is the number of the step */
+    int in_place;               /* gradient descent and nothing between gradient and weights but l2 */
+} fastnet_descent;
+
+/* Which side of a layer lies in the lanes of its panels (packing.inc), and where BP2 gets its product from. */
+enum { FASTNET_OUTPUTS_IN_LANES, FASTNET_INPUTS_IN_LANES };
+enum { FASTNET_BACKWARD_NONE, FASTNET_BACKWARD_DIRECT, FASTNET_BACKWARD_TRANSPOSED, FASTNET_BACKWARD_DOTS };
+
+/* A net packed for training, and the work space of its steps: filled by fastnet/_core/trainer.pyx.
+ *
+ * One sample a step ("online"): the first layer in panels, the others in padded rows.
+ * Batches: every layer in panels.  The work on a batch is divided into shares, one a thread: share t
+ * owns inputs first[t] ... first[t + 1] of every layer, the weights that lead from them and the
+ * columns of a and delta that are these inputs.  void * is float * or double *. */
+typedef struct {
+    size_t p, n;                /* inputs, outputs */
+    size_t ld;                  /* stride of z, a and delta: n padded, or more */
+    int activation;
+    int lanes;                  /* FASTNET_OUTPUTS_IN_LANES or FASTNET_INPUTS_IN_LANES */
+    int backward;               /* FASTNET_BACKWARD_... */
+    void *w;                    /* packed */
+    void *b;                    /* (n padded,) */
+    void *transposed;           /* room for panels with inputs in lanes, where backward wants them */
+    void *nabla_w, *nabla_b;    /* like w and b: stride values after them; states follow stride values apart */
+    void *mask;                 /* like w: 0 where a weight is held, 1 elsewhere; or NULL */
+    int held;                   /* neither w nor b changes */
+    double l2, l1;              /* penalties on w */
+    double keep;                /* probability that an activation is not dropped; 1: none is */
+    void *drop;                 /* (rows, n) what activations and errors are multiplied with, where keep < 1 */
+    void *out;                  /* (rows, ld) activations as the layer above sees them: a, or a dropped */
+    void *z;                    /* (shares, rows, ld) parts of the weighted inputs; the first becomes their sum */
+    void *a;                    /* (rows, ld); may be the first of z */
+    void *delta;                /* (rows, ld) */
+    const void **out_row, **delta_row;  /* (rows,) where each row starts */
+    const size_t *first;        /* (shares + 1,) */
+} fastnet_layer;
+
+/* Where threads wait for each other (barrier.h). */
+typedef struct {
+    unsigned threads;
+    unsigned arrived, turn;
+    char apart[64];             /* a cache line between what is written and what is only read */
+} fastnet_barrier;
+
+typedef struct {
+    size_t n_layers;
+    size_t rows;                /* samples that fit */
+    size_t shares;
+    int cost;
+    fastnet_layer *layer;
+    void *y;                    /* (shares, outputs padded) a label's one-hot row */
+    size_t y_ld;
+    void *zeros;                /* (widest layer padded,), all 0 */
+    const void **x;             /* (shares, rows) the inputs of a batch, where they lie */
+    void *changed_x;            /* (rows, inputs) the inputs with noise, or some dropped; NULL: as they lie */
+    size_t stride;              /* values from a parameter to its gradient and on to its states */
+    double *share_sum;          /* (shares,) what each share adds to a sum over all, 8 apart */
+    double *row_sum;            /* (shares, row_sum_ld) the same for each row of weights of all layers; NULL without max_norm */
+    size_t row_sum_ld;
+    fastnet_barrier *barrier;
+    unsigned crowded;           /* long waits of all threads in this call (barrier.h) */
+    int leave;                  /* share 0 asks all threads to return after this batch */
+} fastnet_trainer;
+
+/* A net packed for inference: of its layers p, n, ld, activation, lanes, w and b count, and, where
+ * it was packed for derivatives too, backward and transposed. */
+typedef struct {
+    size_t n_layers;
+    size_t width;               /* widest ld */
+    fastnet_layer *layer;
+    size_t input_ld;            /* stride of rows of derivatives by the inputs */
+    const void *zeros;          /* (width or input_ld,), all 0; NULL: packed for outputs alone */
+    const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64: what it was packed for */
+} fastnet_packed;
+
 #define FASTNET_TABLE(REAL, PRECISION)                                                          \
     typedef struct {                                                                            \
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
@@ -205,11 +231,11 @@ typedef struct {
         size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
         void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
                          int32_t *columns, REAL *values);                                       \
-        void (*minibatch_epoch)(fastnet_trainer *, const fastnet_data *, size_t batch_size,     \
-                                REAL eta, size_t max_rows, size_t first_share,                  \
+        void (*minibatch_epoch)(fastnet_trainer *, const fastnet_data *, fastnet_descent *,     \
+                                size_t batch_size, size_t max_rows, size_t first_share,         \
                                 size_t end_share, fastnet_progress *);                          \
-        void (*online_epoch)(const fastnet_trainer *, const fastnet_data *,         \
-                             REAL eta, size_t max_rows, fastnet_progress *);                    \
+        void (*online_epoch)(const fastnet_trainer *, const fastnet_data *, fastnet_descent *,  \
+                             size_t max_rows, fastnet_progress *);                              \
         void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \
         void (*predict)(const fastnet_packed *, size_t m, size_t rows, const REAL *x, REAL *out, \
                         REAL *work, const void **row);                                          \

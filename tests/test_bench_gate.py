@@ -10,7 +10,8 @@ SCRIPT = Path(__file__).resolve().parent.parent / "bench" / "instructions.py"
 
 pytestmark = pytest.mark.skipif(not SCRIPT.exists(), reason="bench/ is not beside the tests")
 
-FACTS = {"machine": "x86_64", "compiler": "gcc 12.2.0", "python": "3.11.2", "cython": "3.1.4", "numpy": "2.4.6"}
+FACTS = {"machine": "x86_64", "compiler": "gcc 12.2.0", "python": "3.11.2", "python build": "-O2 shared", "cython": "3.1.4",
+         "numpy": "2.4.6"}
 FIGURES = {"an epoch": 20000.0, "a call": 1300.0}
 
 # Two marks and the end, as callgrind 3.19 writes them with --combine-dumps=yes.
@@ -94,7 +95,7 @@ def test_a_new_figure_passes_and_asks_to_be_recorded(gate):
 
 
 @pytest.mark.parametrize("fact, value", [("machine", "aarch64"), ("compiler", "clang 14.0.6"), ("compiler", "gcc 13.1.0"),
-                                         ("python", "3.12.0"), ("cython", "3.2.0")])
+                                         ("python", "3.12.0"), ("python build", "-O3 PGO"), ("cython", "3.2.0")])
 def test_what_was_built_or_run_with_something_else_has_nothing_to_compare_with(gate, fact, value):
     report, code = judge(gate, {"a call": 9999.0}, facts={**FACTS, fact: value})
     assert code == 0 and "nothing to compare with" in report and "passed" not in report
@@ -112,6 +113,13 @@ def test_one_level_that_fails_is_enough(gate):
     assert gate.judge(record, FACTS, {"baseline": grown, "avx2": FIGURES})[1] == 1
     assert gate.judge(record, FACTS, {"baseline": FIGURES, "avx2": grown})[1] == 1
     assert gate.judge(record, FACTS, {"baseline": FIGURES, "avx2": FIGURES})[1] == 0
+
+
+def test_a_level_that_this_processor_lacks_is_told(gate):
+    record = {gate.key(facts, level): {"facts": facts, "figures": FIGURES} for level in ("baseline", "avx2")
+              for facts in (FACTS, {**FACTS, "python": "3.12.0"})}
+    report, code = gate.judge(record, FACTS, {"baseline": FIGURES})
+    assert code == 0 and report.count("not measured: under valgrind this processor has no avx2") == 1 and "3.12" not in report
 
 
 def test_counts_are_read_up_to_the_last_mark(gate):

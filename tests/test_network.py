@@ -85,7 +85,8 @@ def test_orthogonal_and_nguyen_widrow_have_their_geometry(n, p):
 
 
 def test_auto_depends_on_the_activation():
-    for activation, name in [("sigmoid", "scaled"), ("relu", "he"), ("tanh", "glorot"), ("identity", "glorot")]:
+    for activation, name in [("sigmoid", "scaled"), ("relu", "he"), ("silu", "he"), ("selu", "lecun"), ("tanh", "glorot"),
+                             ("sin", "glorot")]:
         auto, named = (fn.Network([6, 4], activation=activation, init=init, seed=1) for init in ("auto", name))
         assert auto.parameters.tobytes() == named.parameters.tobytes()
 

@@ -166,9 +166,8 @@ def test_float32_follows_it_within_its_rounding(case, level, rng):
     w, gradient_at, costs = problem(rng)
     w = w.astype(np.float32).astype(float)
     given = [gradient_at(t)(w).astype(np.float32).astype(float) for t in range(100)]
-    if case == "rmsprop, centered" or case == "rmsprop, both":
-        given = [g - np.mean(given, axis=0) for g in given]           # v - m² without cancellation
-        given = [g.astype(np.float32).astype(float) for g in given]
+    if CASES[case][0].to_dict().get("centered"):                     # v - m² without cancellation
+        given = [(g - np.mean(given, axis=0)).astype(np.float32).astype(float) for g in given]
     fixed = lambda t: lambda w: given[t]
     expected = expected_of(case, w, fixed, costs, 100)
     found = found_of(case, w, fixed, costs, 100, np.float32)
@@ -178,14 +177,34 @@ def test_float32_follows_it_within_its_rounding(case, level, rng):
         assert error <= 4 * steps, steps
 
 
+def test_float32_means_are_not_biased_by_the_rounding_of_beta(level, rng):
+    """In beta v + (1 - beta) g², 0.999 rounded to float32 would make every v 108 eps too large."""
+    updater, v = fn.Adam().updater(), np.zeros(64)
+    w, running, states = np.zeros(64, np.float32), updater.new_running(), updater.new_states(64, np.float32)
+    for g in rng.standard_normal((6000, 64)).astype(np.float32):
+        updater.begin(running, 0.001)
+        updater.apply(g, w, states)
+        v = 0.999 * v + 0.001 * g.astype(float)**2
+    assert abs(np.mean(states[1] / v - 1)) < 10 * np.finfo(np.float32).eps
+
+
 @pytest.mark.parametrize("case", ["sgd", "nesterov", "adam", "adamw", "rmsprop, both", "nadam", "adagrad", "amsgrad", "rprop"])
 def test_clipping_comes_first_then_penalties(case, level, rng):
+    check_shaping(case, rng, scale=0.3, clip=0.25, l2=0.07, l1=0.02)
+
+
+@pytest.mark.parametrize("option", [{"scale": 0.3}, {"clip": 0.25}, {"l2": 0.07}, {"l1": 0.02}], ids=str)
+def test_each_of_them_works_alone(option, level, rng):
+    check_shaping("adam", rng, **option)
+
+
+def check_shaping(case, rng, **options):
+    scale, clip, l2, l1 = (options.get(name, none) for name, none in (("scale", 1), ("clip", np.inf), ("l2", 0), ("l1", 0)))
     w, gradient_at, costs = problem(rng)
     w[3:6] = 0                                                     # sign(0) = 0
-    scale, clip, l2, l1 = 0.3, 0.25, 0.07, 0.02
     before = lambda g, w: np.clip(scale * g, -clip, clip) + l2 * w + l1 * np.sign(w)
     expected = expected_of(case, w, gradient_at, costs, 100, before)
-    found = found_of(case, w, gradient_at, costs, 100, np.float64, scale=scale, clip=clip, l2=l2, l1=l1)
+    found = found_of(case, w, gradient_at, costs, 100, np.float64, **options)
     for steps in (1, 10, 100):
         np.testing.assert_allclose(found[steps - 1], expected[steps - 1], rtol=1e-12, atol=1e-13)
 

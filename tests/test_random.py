@@ -54,12 +54,13 @@ def test_blocks_are_numbered_on(block, level):
 
 
 @pytest.mark.parametrize("keep", [0.5, 0.8, 0.1, 1.0, 2.0**-32, 1 - 2.0**-33])
-def test_a_mask_keeps_words_below_keep(keep, level, dtype):
-    """P(word <= ceil(keep 2^32) - 1): keep, rounded up to a multiple of 2^-32."""
-    found = random.mask(640, keep, 5, 9, dtype)
-    words = np.concatenate([in_order(random.words(16 * group, 5, 9)) for group in range(10)])
-    expected = np.where(words <= math.ceil(keep * 2**32) - 1, dtype.type(1 / keep), dtype.type(0))
-    np.testing.assert_array_equal(found, expected)
+def test_a_mask_keeps_half_words_below_keep(keep, level, dtype):
+    """keep, rounded up to a multiple of 2^-16; what is kept is one over that, so the mean is exact."""
+    found = random.mask(1280, keep, 5, 9, dtype)
+    words = [in_order(random.words(16 * group, 5, 9)) for group in range(10)]
+    halves = np.concatenate([half for word in words for half in (word & 0xffff, word >> 16)])
+    kept = math.ceil(keep * 2**16)
+    np.testing.assert_array_equal(found, np.where(halves < kept, dtype.type(2**16 / kept), dtype.type(0)))
 
 
 def test_a_mask_is_the_same_at_every_level_and_precision_and_in_any_slices():

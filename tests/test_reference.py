@@ -19,6 +19,8 @@ SIZES = [
     (2, 3, 2, 4, 1),  # depth 4
 ]
 ACTIVATIONS = [*reference.ACTIVATIONS, "mixed"]
+STEP = 2.0**-10  # half the reference's: the seventh derivative of gaussian reaches 1,700, and chains multiply
+KINKS = 0, -1, 1, -3, 3  # of relu and its like, hard_tanh, hard_sigmoid
 
 # Values are multiples of 1/16 here, so every sum is exact and == means equal bits:
 # z is 0 in every layer, where σ = 1/2 and σ' = 1/4.
@@ -34,7 +36,7 @@ def flat(nested):
 
 
 def random_case(seed, sizes, activation, m=1):
-    """A random net and m samples: no z within 0.1 of a kink, no layer dead on sample 0."""
+    """A random net and m samples: no z within 0.1 of a kink, no layer dead or saturated on sample 0."""
     rng = random.Random(f"{seed} {sizes} {activation} {m}")
     layers = len(sizes) - 1
     if activation == "mixed":
@@ -57,7 +59,7 @@ def random_neuron(rng, A, alive):
     while True:
         w_j, b_j = [rng.gauss(0, 1) for _ in A[0]], rng.gauss(0, 1)
         z = [reference.weighted_input([w_j], [b_j], a)[0] for a in A]
-        if min(map(abs, z)) > 0.1 and (z[0] > 0 or not alive):
+        if min(abs(z_i - kink) for z_i in z for kink in KINKS) > 0.1 and (0 < z[0] < 1 or not alive):
             return w_j, b_j
 
 
@@ -70,7 +72,7 @@ def assert_close_to_1e9(got, expected):
         assert abs(g - e) <= 1e-9 * scale, f"{g} against {e}, largest entry {scale}"
 
 
-def slope(f, at=0.0, h=2.0**-9):
+def slope(f, at=0.0, h=STEP):
     """df/dv, sixth order: the stencil of reference.numerical_gradient, written once more."""
     D1, D2, D3 = (f(at + i * h) - f(at - i * h) for i in (1, 2, 3))
     return (45 * D1 - 9 * D2 + D3) / (60 * h)
@@ -86,7 +88,7 @@ def slope(f, at=0.0, h=2.0**-9):
 def test_gradient_is_the_slope_of_the_cost(sizes, activation, m, seed):
     w, b, X, Y, activations = random_case(seed, sizes, activation, m)
     got = reference.gradient(w, b, X, Y, activations)
-    nabla_w, nabla_b = reference.numerical_gradient(w, b, X, Y, activations)
+    nabla_w, nabla_b = reference.numerical_gradient(w, b, X, Y, activations, h=STEP)
     assert_close_to_1e9([got.nabla_w, got.nabla_b], [nabla_w, nabla_b])
     assert max(map(abs, flat(nabla_w))) > 1e-6  # a net that answers at all
 
@@ -120,10 +122,11 @@ def test_delta_experiment_counts_layers_back_from_minus_one_and_knows_where_they
 
 
 @pytest.mark.parametrize("name", reference.ACTIVATIONS)
-@pytest.mark.parametrize("z", [-3.0, -0.7, -0.1, 0.1, 0.7, 3.0])
-def test_f_prime_is_the_slope_of_f(name, z):
-    f, f_prime = reference.ACTIVATIONS[name]
+@pytest.mark.parametrize("z", [-3.1, -2.9, -0.7, -0.1, 0.1, 0.7, 2.9, 3.1])
+def test_f_prime_is_the_slope_of_f_and_f_second_that_of_f_prime(name, z):
+    f, f_prime, f_second = reference.ACTIVATIONS[name]
     assert f_prime(z) == pytest.approx(slope(f, z), rel=1e-9, abs=1e-12)
+    assert f_second(z) == pytest.approx(slope(f_prime, z), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("name", reference.COSTS)
@@ -168,7 +171,7 @@ def test_sigmoid_is_right_in_both_tails():
 
 @pytest.mark.parametrize("z", [40.0, -40.0])
 def test_derivatives_keep_their_digits_in_both_tails(z):
-    _, tanh_prime = reference.ACTIVATIONS["tanh"]
+    tanh_prime = reference.ACTIVATIONS["tanh"].prime
     assert reference.sigmoid_prime(z) == pytest.approx(math.exp(-40), rel=1e-15, abs=0)
     assert tanh_prime(z / 2) == pytest.approx(4 * math.exp(-40), rel=1e-15, abs=0)
     assert reference.sigmoid_prime(z * inf) == tanh_prime(z * inf) == 0.0
@@ -176,12 +179,46 @@ def test_derivatives_keep_their_digits_in_both_tails(z):
 
 @pytest.mark.parametrize("name", reference.ACTIVATIONS)
 def test_activations_keep_nan(name):
-    f, _ = reference.ACTIVATIONS[name]
-    assert math.isnan(f(nan))
+    assert math.isnan(reference.ACTIVATIONS[name].f(nan))
+
+
+@pytest.mark.parametrize("name", reference.ACTIVATIONS)
+def test_infinities_give_the_limits(name):
+    f, f_prime, f_second = reference.ACTIVATIONS[name]
+    for z in (inf, -inf):
+        for order in (f, f_prime, f_second):
+            far = nan if name == "sin" else order(math.copysign(1e200, z))
+            assert order(z) == pytest.approx(math.copysign(inf, far) if abs(far) > 1e100 else far, abs=1e-100, nan_ok=True)
+
+
+def test_softmax_is_a_distribution_that_keeps_nan_and_takes_infinities_to_their_limits():
+    assert reference.softmax([0.0, math.log(3)]) == pytest.approx([1 / 4, 3 / 4], rel=4e-16)
+    assert reference.softmax([1e4, -1e4, 1e4]) == [0.5, 0.0, 0.5]
+    assert reference.softmax([inf, 1.0, inf]) == [0.5, 0.0, 0.5]
+    assert reference.softmax([-inf, -inf]) == [0.5, 0.5] and reference.softmax([-inf, 7.0]) == [0.0, 1.0]
+    assert all(map(math.isnan, reference.softmax([1.0, nan, inf])))
+
+
+def test_the_product_with_the_jacobian_of_softmax_is_its_slope():
+    z, v = [0.3, -1.2, 0.8], [1.0, -2.0, 0.5]
+    for j, found in enumerate(reference.softmax_times_jacobian(v, z)):
+
+        def along_j(z_j):
+            return sum(v_i * a_i for v_i, a_i in zip(v, reference.softmax([*z[:j], z_j, *z[j + 1 :]])))
+
+        assert found == pytest.approx(slope(along_j, z[j]), rel=1e-9)
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "gelu"])
+def test_softmax_outputs_have_the_slope_of_the_cost(hidden):
+    w, b, X, Y, activations = random_case(5, (3, 4, 3), hidden, m=2)
+    activations[-1] = "softmax"
+    got = reference.gradient(w, b, X, Y, activations)
+    assert_close_to_1e9([got.nabla_w, got.nabla_b], list(reference.numerical_gradient(w, b, X, Y, activations)))
 
 
 def test_relu_is_flat_up_to_and_at_zero():
-    f, f_prime = reference.ACTIVATIONS["relu"]
+    f, f_prime, _ = reference.ACTIVATIONS["relu"]
     assert [f(z) for z in (-inf, -2.0, 0.0, 2.0, inf)] == [0.0, 0.0, 0.0, 2.0, inf]
     assert [f_prime(z) for z in (-2.0, -0.0, 0.0, 5e-324, 2.0)] == [0.0, 0.0, 0.0, 1.0, 1.0]
 

@@ -103,7 +103,7 @@ def test_none_is_constant_and_a_function_is_not_saved():
     custom = as_schedule(abs)
     assert isinstance(custom, Custom) and custom == as_schedule(abs) != as_schedule(max)
     with pytest.raises(ValueError, match="schedule was a function .*give it again"):
-        schedules.from_dict(custom.to_dict())
+        schedules.from_dict(WarmUp(1, custom).to_dict())
 
 
 @pytest.mark.parametrize("make, error, message", [

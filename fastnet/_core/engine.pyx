@@ -10,7 +10,6 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 import numpy as np
 
 from fastnet._core import plan as planning
-from fastnet._core.kernels import ACTIVATIONS, BY_ROW, READS_Z
 
 from fastnet._core cimport blas
 from fastnet._core.backprop cimport backpropagate, feedforward
@@ -50,7 +49,6 @@ cdef class Engine:
     cdef readonly tuple sizes
     cdef bint single                       # float32
     cdef bint direct                       # one sample may skip the plan: the fast paths were on at the start
-    cdef readonly bint from_a              # every σ' is elementwise and taken from a
     cdef int typenum
     cdef Py_ssize_t n_in, n_out
 
@@ -71,7 +69,6 @@ cdef class Engine:
         self.n_in = sizes[0]
         self.n_out = sizes[len(sizes) - 1]
         self.direct = planning.fast_paths()
-        self.from_a = not {ACTIVATIONS[code] for code in activation} & (READS_Z | BY_ROW)
 
     def _lay_out(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None):
         """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers."""

@@ -1,6 +1,7 @@
 """Whole passes over a data set: gathering batches, gradients in blocks, gradient descent."""
 
-from fastnet._core.kernels cimport Data, Progress
+from fastnet._core.descent cimport LayerDescent
+from fastnet._core.kernels cimport Data, Descent, Progress
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -23,9 +24,12 @@ cdef double add_gradient(
 
 cdef void run_epoch(
     const Layout* net, const Data* data, Buffers* work,
-    Py_ssize_t batch_size, real eta, Py_ssize_t max_rows,
+    Py_ssize_t batch_size, Py_ssize_t max_rows,
+    Descent* descent,          # i/o
+    const LayerDescent* layers,    # (n_layers,)
     real* parameters,          # i/o  (n_parameters,)
-    real* nabla,               # work (n_parameters,) where a batch needs several blocks, else NULL
+    real* nabla,               # work (n_parameters,), or NULL: plain gradient descent, one block a batch
+    real** states,             # i/o  n_states vectors (n_parameters,)
     Progress* progress,        # i/o
 ) noexcept nogil
 

@@ -10,7 +10,8 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from fastnet._core.backprop cimport backpropagate, feedforward
-from fastnet._core.kernels cimport Data, Progress, axpy, cost_and_nabla
+from fastnet._core.descent cimport LayerDescent, descend
+from fastnet._core.kernels cimport Data, Descent, Progress, begin_step, cost_and_nabla
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -90,39 +91,44 @@ cdef double add_gradient(
     return cost
 
 
-cdef double sgd_update(
-    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
-    real eta, real* parameters, real* nabla,
+cdef double step(
+    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop, double rate,
+    Descent* descent, const LayerDescent* layers, real* parameters, real* nabla, real** states,
 ) noexcept nogil:
-    """One step of gradient descent on one batch: w -= η ∂C/∂w, b -= η ∂C/∂b.  Returns Σ_x C_x.
-
-    A batch of one block updates the parameters as its products finish; one of several
-    blocks needs its whole gradient first.
-    """
-    cdef double cost
+    """One step on one batch: its mean gradient, then the descent.  Returns Σ_x C_x."""
     cdef Py_ssize_t m = stop - start
-    if m <= work.rows:
-        return add_gradient(net, data, work, start, stop, parameters, <real>(-eta / m), parameters)
+    cdef double cost
     memset(nabla, 0, net.n_parameters * sizeof(real))
     cost = add_gradient(net, data, work, start, stop, parameters, <real>(1.0 / m), nabla)
-    axpy(net.n_parameters, -eta, nabla, parameters)
+    begin_step(&descent.update, &descent.running, rate, cost / m)
+    descend(net, descent, layers, parameters, nabla, states)
     return cost
 
 
 cdef void run_epoch(
     const Layout* net, const Data* data, Buffers* work,
-    Py_ssize_t batch_size, real eta, Py_ssize_t max_rows,
-    real* parameters, real* nabla, Progress* progress,
+    Py_ssize_t batch_size, Py_ssize_t max_rows, Descent* descent, const LayerDescent* layers,
+    real* parameters, real* nabla, real** states, Progress* progress,
 ) noexcept nogil:
     """Batch after batch from progress.rows on, until the epoch ends, a cost is not finite, or
-    max_rows samples have passed (the caller then looks for Ctrl-C and calls again)."""
+    max_rows samples have passed (the caller then looks for Ctrl-C and calls again).
+
+    Plain gradient descent on a batch of one block changes the parameters as its products finish,
+    with no gradient array; everything else needs the whole gradient first.
+    """
     cdef Py_ssize_t start = progress.rows, stop, until = start + max_rows
-    cdef double cost
+    cdef double cost, rate
     while start < data.m and start < until and progress.finite:
         stop = min(start + batch_size, data.m)
-        cost = sgd_update(net, data, work, start, stop, eta, parameters, nabla)
+        rate = descent.rate if descent.rates == NULL else descent.rates[progress.steps]
+        if nabla == NULL:
+            cost = add_gradient(net, data, work, start, stop, parameters, <real>(-rate / (stop - start)), parameters)
+            descent.running.steps += 1
+        else:
+            cost = step(net, data, work, start, stop, rate, descent, layers, parameters, nabla, states)
         progress.cost += cost
         progress.finite = isfinite(cost)
+        progress.steps += 1
         start = stop
     progress.rows = start
 

@@ -10,6 +10,26 @@ from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
 cdef extern from "fastnet_kernels.h" nogil:
+    ctypedef struct Update "fastnet_update":
+        int optimizer
+        double momentum, beta1, beta2, eps, momentum_decay
+        double eta_minus, eta_plus, step_min, step_max
+        double scale, clip, l2, l1, weight_decay
+        double rate, step_m, step_g, root
+        bint cost_grew
+
+    ctypedef struct Running "fastnet_running":
+        double steps, momentum_product, cost
+
+    ctypedef struct Descent "fastnet_descent":
+        Update update
+        Running running
+        int n_states
+        const double* rates
+        double rate, clip_norm, max_norm, noise, keep_inputs
+        uint64_t seed
+        bint in_place
+
     ctypedef struct Data "fastnet_data":
         const void* x
         const Py_ssize_t* starts
@@ -20,7 +40,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Py_ssize_t m
 
     ctypedef struct Progress "fastnet_progress":
-        Py_ssize_t rows
+        Py_ssize_t rows, steps
         double cost
         bint finite
 
@@ -40,10 +60,15 @@ cdef extern from "fastnet_kernels.h" nogil:
         void* transposed
         void* nabla_w
         void* nabla_b
+        void* mask
+        bint held
+        double l2, l1, keep
+        void* drop
+        void* out
         void* z
         void* a
         void* delta
-        const void** a_row
+        const void** out_row
         const void** delta_row
         const size_t* first
 
@@ -58,7 +83,11 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t y_ld
         void* zeros
         const void** x
-        double* share_cost
+        void* changed_x
+        size_t stride
+        double* share_sum
+        double* row_sum
+        size_t row_sum_ld
         Barrier* barrier
         unsigned crowded
 
@@ -68,17 +97,6 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t input_ld
         const void* zeros
         const void* kernels
-
-    ctypedef struct Update "fastnet_update":
-        int optimizer
-        double momentum, beta1, beta2, eps, momentum_decay
-        double eta_minus, eta_plus, step_min, step_max
-        double scale, clip, l2, l1, weight_decay
-        double rate, step_m, step_g, root
-        bint cost_grew
-
-    ctypedef struct Running "fastnet_running":
-        double steps, momentum_product, cost
 
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
@@ -105,9 +123,9 @@ cdef extern from "fastnet_kernels.h" nogil:
                        float* w) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
-        void (*minibatch_epoch)(TrainerNet*, const Data*, size_t batch_size, float eta, size_t max_rows,
+        void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
-        void (*online_epoch)(const TrainerNet*, const Data*, float eta, size_t max_rows, Progress*) noexcept nogil
+        void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
                         const void** row) noexcept nogil
@@ -143,9 +161,9 @@ cdef extern from "fastnet_kernels.h" nogil:
                        double* w) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
-        void (*minibatch_epoch)(TrainerNet*, const Data*, size_t batch_size, double eta, size_t max_rows,
+        void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
-        void (*online_epoch)(const TrainerNet*, const Data*, double eta, size_t max_rows, Progress*) noexcept nogil
+        void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
                         const void** row) noexcept nogil
@@ -298,24 +316,24 @@ cdef inline void compress(
 
 
 cdef inline void minibatch_epoch(
-    TrainerNet* net, const Data* data, size_t batch_size, real eta, size_t max_rows,
-    size_t first_share, size_t end_share, Progress* progress,
+    TrainerNet* net, const Data* data, Descent* descent, size_t batch_size, size_t max_rows,
+    size_t first_share, size_t end_share, Progress* progress, real* dummy=NULL,
 ) noexcept nogil:
     """Batches from progress.rows on, in register tiles, by some shares (src_c/minibatch.inc)."""
     if real is float:
-        f32[0].minibatch_epoch(net, data, batch_size, eta, max_rows, first_share, end_share, progress)
+        f32[0].minibatch_epoch(net, data, descent, batch_size, max_rows, first_share, end_share, progress)
     else:
-        f64[0].minibatch_epoch(net, data, batch_size, eta, max_rows, first_share, end_share, progress)
+        f64[0].minibatch_epoch(net, data, descent, batch_size, max_rows, first_share, end_share, progress)
 
 
 cdef inline void online_epoch(
-    const TrainerNet* net, const Data* data, real eta, size_t max_rows, Progress* progress,
+    const TrainerNet* net, const Data* data, Descent* descent, size_t max_rows, Progress* progress, real* dummy=NULL,
 ) noexcept nogil:
     """Samples from progress.rows on, one a step (src_c/online.inc)."""
     if real is float:
-        f32[0].online_epoch(net, data, eta, max_rows, progress)
+        f32[0].online_epoch(net, data, descent, max_rows, progress)
     else:
-        f64[0].online_epoch(net, data, eta, max_rows, progress)
+        f64[0].online_epoch(net, data, descent, max_rows, progress)
 
 
 cdef inline void infer(const Layout* net, const real* parameters, const real* x, real* out, real* work) noexcept nogil:

@@ -11,7 +11,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         int* activation            # (n_layers,) codes of kernels.ACTIVATIONS
         int cost                   # code of kernels.COSTS
         Py_ssize_t n_parameters
-        Py_ssize_t width           # neurons of the widest layer, the input not counted
+        Py_ssize_t width           # neurons of the widest layer, the input not counted, in whole vectors of any level
 
 cdef enum:
     ALIGNMENT = 64                 # bytes: no vector straddles a cache line

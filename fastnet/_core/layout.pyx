@@ -30,7 +30,7 @@ cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL:
         layout.w[l] = layout.n_parameters
         layout.b[l] = layout.w[l] + layout.sizes[l + 1] * layout.sizes[l]
         layout.n_parameters = layout.b[l] + layout.sizes[l + 1]
-        layout.width = max(layout.width, layout.sizes[l + 1])
+        layout.width = max(layout.width, (layout.sizes[l + 1] + 15) // 16 * 16)
     return layout
 
 

@@ -42,7 +42,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, from_a=True):
+def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -56,17 +56,21 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, from_a=True)
         Fraction of the inputs that is not 0.
     threads : int
         How many may be used.
-    from_a : bool
-        Whether every σ' is elementwise and taken from a: the fast paths keep no z and couple no row.
+    bare : bool
+        Gradient descent and nothing else: all that the online path knows.
+    dense : bool
+        Inputs are changed on the way in, so that zeros don't stay.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if not (fast_paths() and from_a):
+    if not fast_paths():
         return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
-    if batch_size == 1:
+    if dense:
+        density = 1.0
+    if batch_size == 1 and bare:
         sparse = density < SPARSE_ONLINE
         first = (LayerPlan("outputs", "nonzeros", None, "nonzeros") if sparse else
                  LayerPlan("outputs", "fused with the update before", None, "fused with the next forward"))

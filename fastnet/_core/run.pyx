@@ -20,8 +20,10 @@ import numpy as np
 from fastnet._core cimport blas
 from fastnet._core.barrier cimport wait_for_all
 from fastnet._core.epoch cimport Buffers, run_epoch
-from fastnet._core.kernels cimport Data, Progress
+from fastnet._core.descent cimport LayerDescent
+from fastnet._core.kernels cimport Data, Descent, Progress, Running
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
+from fastnet._core.optimizers cimport Updater
 from fastnet._core.samples cimport data_of
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
@@ -43,58 +45,92 @@ cdef enum:
 
 cdef struct Job:
     Data data
+    Descent descent
     Py_ssize_t batch_size, max_rows
-    double eta
     Progress progress           # where it starts; each thread comes to the same end in a copy of its own
     bint done                   # there will be no other
 
 
 cdef class Run:
-    """A run of gradient descent on one parameter vector."""
+    """A run of training on one parameter vector."""
 
     cdef Layout* net
     cdef cnp.ndarray parameters
     cdef Trainer trainer                   # None on the plain path
     cdef Workspace work                    # None on the fast paths
-    cdef cnp.ndarray nabla                 # for plain batches of several blocks
-    cdef Py_ssize_t batch_size, max_rows
+    cdef LayerDescent* layers              # what the plain path knows of each layer
+    cdef cnp.ndarray nabla                 # the plain path's gradient, where it needs one
+    cdef list states                       # the optimizer's, flat vectors like the parameters
+    cdef Py_ssize_t max_rows
     cdef Py_ssize_t stretches              # since the slower way was tried
-    cdef double[2] speed                   # rows a second of one thread alone, and of all; 0: not known
+    cdef double speed[2]                   # rows a second of one thread alone, and of all; 0: not known
     cdef bint single
     cdef Job job
     cdef PyThread_type_lock* locks         # one for each thread but this one
     cdef list threads
-    cdef readonly object plan
+    cdef tuple read                        # what the kernels read now, kept alive
+    cdef readonly object plan, recipe
     cdef public object together            # whether threads share the work: None where that is timed
 
     def __cinit__(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None,
-                  Py_ssize_t batch_size, plan):
-        cdef Py_ssize_t i
+                  Py_ssize_t batch_size, plan, recipe):
         self.net = new_layout(sizes, activation, cost)
         self.parameters = parameters
         self.single = parameters.dtype == np.float32
-        self.batch_size = batch_size
         self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters))
-        self.plan = plan
+        self.plan, self.recipe = plan, recipe
         self.threads = []
+        self.states = recipe.updater.new_states(parameters.size, parameters.dtype)
+        self.describe(batch_size)
+        several_blocks = batch_size > plan.rows
         if plan.path == "plain":
             blas.load()
             self.work = Workspace.for_training(self.net, plan.rows, 4 if self.single else 8)
-            self.nabla = np.empty_like(parameters) if batch_size > plan.rows else None
+            self.nabla = None if recipe.in_place and not several_blocks and recipe.bare else np.empty_like(parameters)
+            self.layers = <LayerDescent*>PyMem_RawCalloc(self.net.n_layers, sizeof(LayerDescent))
+            if self.layers == NULL:
+                raise MemoryError("no memory to train")
+            self.describe_layers()
+        else:
+            self.trainer = new_trainer(self.net, self.single, plan, recipe, several_blocks)
+            self.start_threads(plan.shares - 1)
+
+    cdef describe(self, Py_ssize_t batch_size):
+        """The recipe as the kernels take it."""
+        cdef Updater updater = self.recipe.updater
+        cdef Descent* descent = &self.job.descent
+        self.job.batch_size = batch_size
+        descent.update = updater.update
+        descent.update.clip = self.recipe.clip_value
+        descent.n_states = updater.n_states
+        descent.clip_norm, descent.max_norm = self.recipe.clip_norm, self.recipe.max_norm
+        descent.noise, descent.keep_inputs = self.recipe.noise, self.recipe.keep_inputs
+        descent.seed = self.recipe.seed
+        descent.in_place = self.recipe.in_place
+
+    cdef describe_layers(self):
+        cdef Py_ssize_t l
+        for l in range(self.net.n_layers):
+            self.layers[l].l2, self.layers[l].l1 = self.recipe.l2[l], self.recipe.l1[l]
+            self.layers[l].held = self.recipe.held[l]
+            mask = self.recipe.masks[l]
+            self.layers[l].mask = NULL if mask is None else <const void*>(<cnp.ndarray>mask).data
+
+    cdef start_threads(self, Py_ssize_t others):
+        cdef Py_ssize_t i
+        if not others:
             return
-        self.trainer = new_trainer(self.net, self.single, plan, batch_size > plan.rows)
-        if plan.shares > 1:
-            self.locks = <PyThread_type_lock*>PyMem_RawCalloc(plan.shares - 1, sizeof(PyThread_type_lock))
-            if self.locks == NULL:
-                raise MemoryError("no memory for the locks of threads")
-            for i in range(plan.shares - 1):
-                self.locks[i] = PyThread_allocate_lock()
-                if self.locks[i] == NULL:
-                    raise MemoryError("no lock for a thread")
-                PyThread_acquire_lock(self.locks[i], 1)
-                self.threads.append(threading.Thread(target=self._work, args=(i + 1,), daemon=True))
-            for thread in self.threads:
-                thread.start()
+        self.locks = <PyThread_type_lock*>PyMem_RawCalloc(others, sizeof(PyThread_type_lock))
+        if self.locks == NULL:
+            raise MemoryError("no memory for the locks of threads")
+        for i in range(others):
+            self.locks[i] = PyThread_allocate_lock()
+            if self.locks[i] == NULL:
+                raise MemoryError("no lock for a thread")
+            PyThread_acquire_lock(self.locks[i], 1)
+            self.threads.append(threading.Thread(target=self._work, args=(i + 1,), daemon=True))
+        for thread in self.threads:
+            thread.start()
 
     def __dealloc__(self):
         cdef Py_ssize_t i
@@ -103,6 +139,7 @@ cdef class Run:
                 if self.locks[i] != NULL:
                     PyThread_free_lock(self.locks[i])
             PyMem_RawFree(self.locks)
+        PyMem_RawFree(self.layers)
         free_layout(self.net)
 
     def close(self):
@@ -116,51 +153,101 @@ cdef class Run:
                 thread.join()
             self.threads = []
 
-    def epoch(self, X, cnp.ndarray Y not None, order, double eta):
-        """One pass of gradient descent over the rows of X in the given order (intp, or None).
+    # -- what an optimizer remembers ------------------------------------------
 
-        Returns (summed cost, rows seen, whether every cost was finite).  Fewer rows than X has: the
-        cost of the last batch seen was NaN or infinite.  Ctrl-C raises KeyboardInterrupt between two batches.
+    def memory(self):
+        """Copies of the optimizer's states, flat like the parameters, and of its running scalars (3,)."""
+        cdef Running* running = &self.job.descent.running
+        return [state.copy() for state in self.states], np.array([running.steps, running.momentum_product, running.cost])
+
+    def remember(self, list states not None, running):
+        """Go on from what `memory` gave."""
+        for own, given in zip(self.states, states, strict=True):
+            own[:] = given
+        self.job.descent.running = Running(steps=running[0], momentum_product=running[1], cost=running[2])
+
+    # -- epochs ----------------------------------------------------------------
+
+    def start_epoch(self, X, cnp.ndarray Y not None, order, rates):
+        """Begin a pass over the rows of X in the given order (intp, or None).
+
+        `rates` is the learning rate of every step, float64, or one for all.
         """
+        cdef cnp.ndarray each
+        self.read = (X, Y, order, rates)
         self.job.data = data_of(X, Y, order)
-        self.job.batch_size = self.batch_size
-        self.job.max_rows = self.max_rows
-        self.job.eta = eta
-        self.job.progress = Progress(rows=0, cost=0, finite=True)
-        if self.single:
-            self.epoch_typed[float]()
+        self.job.progress = Progress(rows=0, steps=0, cost=0, finite=True)
+        self.job.descent.rates = NULL
+        if isinstance(rates, np.ndarray):
+            each = rates
+            self.job.descent.rates = <double*>each.data
         else:
-            self.epoch_typed[double]()
+            self.job.descent.rate = rates
+
+    def go_on(self, Py_ssize_t steps):
+        """At most `steps` more steps; whether the pass goes on after them.
+
+        Ctrl-C raises KeyboardInterrupt between two batches, with the parameters as they are then.
+        """
+        cdef Py_ssize_t until = self.job.data.m
+        if steps < (until - self.job.progress.rows) // self.job.batch_size:
+            until = self.job.progress.rows + steps * self.job.batch_size
+        if self.single:
+            self.go_on_typed[float](until)
+        else:
+            self.go_on_typed[double](until)
+        return bool(self.job.progress.finite) and self.job.progress.rows < self.job.data.m
+
+    def progress(self):
+        """(cost summed so far, rows seen, whether every cost was finite) of the pass.
+
+        Not finite: that was the cost of the last batch seen.
+        """
         return self.job.progress.cost, self.job.progress.rows, bool(self.job.progress.finite)
 
-    cdef epoch_typed(self, real* dummy=NULL):
+    def epoch(self, X, cnp.ndarray Y not None, order, rates):
+        """A whole pass; returns its `progress`."""
+        self.start_epoch(X, Y, order, rates)
+        self.go_on(len(X))
+        return self.progress()
+
+    cdef go_on_typed(self, Py_ssize_t until, real* dummy=NULL):
         cdef real* parameters = <real*>self.parameters.data
         cdef Progress* progress = &self.job.progress
+        cdef Py_ssize_t s, stride
         if self.trainer is None:
-            while progress.rows < self.job.data.m and progress.finite:
+            while progress.rows < until and progress.finite:
+                self.job.max_rows = min(self.max_rows, until - progress.rows)
                 self.plain[real](parameters)
                 PyErr_CheckSignals()
             return
-        with nogil:
-            self.trainer.load(parameters)
+        stride = self.trainer.packed.stride
+        self.trainer.load[real](parameters, 0)
+        for s in range(len(self.states)):
+            self.trainer.load[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
         try:
-            while progress.rows < self.job.data.m and progress.finite:
-                self.stretch[real]()
+            while progress.rows < until and progress.finite:
+                self.stretch[real](until)
                 PyErr_CheckSignals()
         finally:
-            with nogil:
-                self.trainer.store(parameters)
+            self.trainer.store[real](parameters, 0)
+            for s in range(len(self.states)):
+                self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
 
     cdef plain(self, real* parameters):
         cdef Buffers buffers = Buffers(rows=self.work.rows, x=self.work.x, y=self.work.y, z=self.work.z,
                                        a=self.work.a, delta=self.work.delta)
         cdef real* nabla = <real*>self.nabla.data if self.nabla is not None else NULL
+        cdef real* states[3]
         cdef Job* job = &self.job
+        cdef Py_ssize_t s
+        for s in range(len(self.states)):
+            states[s] = <real*>(<cnp.ndarray>self.states[s]).data
         with nogil:
-            run_epoch(self.net, &job.data, &buffers, job.batch_size, <real>job.eta, job.max_rows,
-                      parameters, nabla, &job.progress)
+            run_epoch(self.net, &job.data, &buffers, job.batch_size, job.max_rows, &job.descent, self.layers,
+                      parameters, nabla, states, &job.progress)
 
-    cdef stretch(self, real* dummy=NULL):
+    cdef stretch(self, Py_ssize_t until, real* dummy=NULL):
         """Go on until it is time to look for signals, by the faster way or as a trial of the other."""
         cdef bint together = False
         cdef Py_ssize_t rows = self.job.progress.rows, part = 1
@@ -171,29 +258,31 @@ cdef class Run:
             self.stretches += 1
             if self.speed[not together] == 0 or self.stretches > TRIED_AGAIN:
                 together, part, self.stretches = not together, TRIAL, 0
-        self.job.max_rows = max(1, self.max_rows // part)
+        self.job.max_rows = max(1, min(self.max_rows // part, until - rows))
         start = time.perf_counter()
-        self.go_on[real](together)
+        self.run_rows[real](together)
         if self.threads:
             self.speed[together] = (self.job.progress.rows - rows) / (time.perf_counter() - start)
 
-    cdef go_on(self, bint together, real* dummy=NULL):
+    cdef run_rows(self, bint together, real* dummy=NULL):
         """Run at most max_rows more rows: every thread its share, or this one all of them."""
         cdef Py_ssize_t i, others = len(self.threads) if together else 0
         cdef Progress progress = self.job.progress
+        cdef Descent descent = self.job.descent
         cdef size_t mine = 1 if together else self.trainer.packed.shares
         self.trainer.barrier.threads = <unsigned>(others + 1)
         self.trainer.packed.crowded = 0
         for i in range(others):
             PyThread_release_lock(self.locks[i])
         with nogil:
-            self.trainer.run(&self.job.data, self.job.batch_size, <real>self.job.eta, self.job.max_rows, 0, mine, &progress)
+            self.trainer.run[real](&self.job.data, &descent, self.job.batch_size, self.job.max_rows, 0, mine, &progress)
             wait_for_all(&self.trainer.barrier)        # nobody reads the job or the weights any more
-        self.job.progress = progress
+        self.job.progress, self.job.descent = progress, descent
 
     def _work(self, size_t share):
         """What one of the other threads does until the run is closed."""
         cdef Progress progress
+        cdef Descent descent
         cdef PyThread_type_lock lock = self.locks[share - 1]
         cdef Job* job = &self.job
         cdef Trainer trainer = self.trainer
@@ -203,9 +292,9 @@ cdef class Run:
                 PyThread_acquire_lock(lock, 1)
                 if job.done:
                     break
-                progress = job.progress
+                progress, descent = job.progress, job.descent
                 if single:
-                    trainer.run(&job.data, job.batch_size, <float>job.eta, job.max_rows, share, share + 1, &progress)
+                    trainer.run[float](&job.data, &descent, job.batch_size, job.max_rows, share, share + 1, &progress)
                 else:
-                    trainer.run(&job.data, job.batch_size, job.eta, job.max_rows, share, share + 1, &progress)
+                    trainer.run[double](&job.data, &descent, job.batch_size, job.max_rows, share, share + 1, &progress)
                 wait_for_all(&trainer.barrier)

@@ -1,6 +1,6 @@
 """A net packed for the fast training paths."""
 
-from fastnet._core.kernels cimport Barrier, Data, Progress, TrainerLayer, TrainerNet
+from fastnet._core.kernels cimport Barrier, Data, Descent, Progress, TrainerLayer, TrainerNet
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -9,15 +9,19 @@ cdef class Trainer:
     cdef TrainerNet packed
     cdef Barrier barrier
     cdef bint online           # one sample a step
-    cdef bint several_blocks   # a batch does not fit into one block
+    cdef bint gradient         # there is a gradient array
+    cdef bint changes_inputs
+    cdef bint masked, bounded  # some weights are held; rows of weights have a largest norm
+    cdef int n_states
     cdef void* tables          # layers and row pointers
     cdef void* memory          # weights, buffers
 
-    cdef carve(self, plan, real* dummy=*)
-    cdef describe(self, Py_ssize_t l, layer_plan, Py_ssize_t lanes, Py_ssize_t p_padded)
-    cdef void load(self, const real* parameters) noexcept nogil
-    cdef void store(self, real* parameters) noexcept nogil
-    cdef void run(self, const Data* data, Py_ssize_t batch_size, real eta, Py_ssize_t max_rows,
-                  size_t first_share, size_t end_share, Progress* progress) noexcept nogil
+    cdef carve(self, plan, recipe, real* dummy=*)
+    cdef describe(self, Py_ssize_t l, layer_plan, recipe, Py_ssize_t lanes, Py_ssize_t p_padded)
+    cdef mask_weights(self, tuple masks, real* dummy=*)
+    cdef void load(self, const real* parameters, Py_ssize_t offset) noexcept nogil
+    cdef void store(self, real* parameters, Py_ssize_t offset) noexcept nogil
+    cdef void run(self, const Data* data, Descent* descent, Py_ssize_t batch_size, Py_ssize_t max_rows,
+                  size_t first_share, size_t end_share, Progress* progress, real* dummy=*) noexcept nogil
 
-cdef Trainer new_trainer(const Layout* net, bint single, plan, bint several_blocks)
+cdef Trainer new_trainer(const Layout* net, bint single, plan, recipe, bint several_blocks)

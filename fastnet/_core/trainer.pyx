@@ -3,7 +3,9 @@
 Layouts are those of src_c/packing.inc (panels) and src_c/online.inc (padded rows).
 """
 
+cimport numpy as cnp
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
+from libc.math cimport INFINITY
 from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy
 
@@ -11,10 +13,12 @@ from fastnet._core import plan as planning
 
 from fastnet._core.kernels cimport (
     BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES,
-    Data, Progress, TrainerLayer, TrainerNet, minibatch_epoch, online_epoch, pack, padded, unpack,
+    Data, Descent, Progress, TrainerLayer, TrainerNet, minibatch_epoch, online_epoch, pack, padded, reads_z, unpack,
 )
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
+
+cnp.import_array()
 
 BACKWARD = {None: BACKWARD_NONE, "tiles": BACKWARD_DIRECT, "transposed tiles": BACKWARD_TRANSPOSED, "dots": BACKWARD_DOTS,
             "fused rows": BACKWARD_NONE}
@@ -28,7 +32,7 @@ cdef class Trainer:
         PyMem_RawFree(self.tables)
         PyMem_RawFree(self.memory)
 
-    cdef carve(self, plan, real* dummy=NULL):
+    cdef carve(self, plan, recipe, real* dummy=NULL):
         """Measure with an empty base, allocate, and carve again for good."""
         cdef Py_ssize_t l, L = self.net.n_layers, rows = plan.rows, shares = plan.shares
         cdef Py_ssize_t pointers = rows * (shares + 2 * L)
@@ -46,14 +50,15 @@ cdef class Trainer:
         self.packed.layer = <TrainerLayer*>self.tables
         self.packed.x = <const void**>(self.packed.layer + L)
         for l in range(L):
-            self.describe(l, plan.layers[l], padded[real](1), padded[real](self.net.sizes[l]))
+            self.describe(l, plan.layers[l], recipe, padded[real](1), padded[real](self.net.sizes[l]))
         cdef Py_ssize_t n_bytes = place[real](self, NULL)
         self.memory = PyMem_RawCalloc(n_bytes + ALIGNMENT, 1)
         if self.memory == NULL:
             raise MemoryError(f"no memory to train: {n_bytes} bytes of packed weights and work space")
         place[real](self, <char*>aligned(<uintptr_t>self.memory))
+        self.mask_weights[real](recipe.masks)
 
-    cdef describe(self, Py_ssize_t l, layer_plan, Py_ssize_t lanes, Py_ssize_t p_padded):
+    cdef describe(self, Py_ssize_t l, layer_plan, recipe, Py_ssize_t lanes, Py_ssize_t p_padded):
         """What the plan says of one layer, and its tables."""
         cdef TrainerLayer* layer = self.packed.layer + l
         cdef Py_ssize_t rows = self.packed.rows, shares = self.packed.shares, share
@@ -63,15 +68,30 @@ cdef class Trainer:
         layer.activation = self.net.activation[l]
         layer.lanes = LANES[layer_plan.lanes]
         layer.backward = BACKWARD[layer_plan.backward]
-        layer.a_row = row + 2 * l * rows
-        layer.delta_row = layer.a_row + rows
+        layer.held = recipe.held[l]
+        layer.l2, layer.l1, layer.keep = recipe.l2[l], recipe.l1[l], recipe.keep[l]
+        layer.out_row = row + 2 * l * rows
+        layer.delta_row = layer.out_row + rows
         layer.first = first
         bounds = planning.split(p_padded, shares, 2 * lanes) if l else planning.split(layer.p, shares, 1)
         for share in range(shares + 1):
             first[share] = bounds[share]
 
-    cdef void load(self, const real* parameters) noexcept nogil:
-        """Pack the flat parameter vector."""
+    cdef mask_weights(self, tuple masks, real* dummy=NULL):
+        """Pack the masks of the layers that have one; the others hold nothing."""
+        cdef Py_ssize_t l
+        cdef TrainerLayer* layer
+        cdef cnp.ndarray mask
+        for l in range(self.net.n_layers):
+            layer = self.packed.layer + l
+            if masks[l] is None:
+                layer.mask = NULL
+            elif layer.mask != NULL:
+                mask = masks[l]
+                pack_layer[real](layer, <const real*>mask.data, <real*>layer.mask)
+
+    cdef void load(self, const real* parameters, Py_ssize_t offset) noexcept nogil:
+        """Pack a flat vector laid out like the parameters, `offset` values behind them."""
         cdef Py_ssize_t l, j, p, n
         cdef TrainerLayer* layer
         cdef const real* w
@@ -82,14 +102,12 @@ cdef class Trainer:
             if self.online and l > 0:
                 for j in range(n):
                     memcpy(<real*>layer.w + j * padded[real](p), w + j * p, p * sizeof(real))
-            elif layer.lanes == INPUTS_IN_LANES:
-                pack[real](p, n, w, 1, p, <real*>layer.w)
             else:
-                pack[real](n, p, w, p, 1, <real*>layer.w)
-            memcpy(layer.b, parameters + self.net.b[l], n * sizeof(real))
+                pack_layer[real](layer, w, <real*>layer.w + offset)
+            memcpy(<real*>layer.b + offset, parameters + self.net.b[l], n * sizeof(real))
 
-    cdef void store(self, real* parameters) noexcept nogil:
-        """Unpack into the flat parameter vector."""
+    cdef void store(self, real* parameters, Py_ssize_t offset) noexcept nogil:
+        """Unpack into a flat vector laid out like the parameters, from `offset` values behind them."""
         cdef Py_ssize_t l, j, p, n
         cdef TrainerLayer* layer
         cdef real* w
@@ -101,59 +119,94 @@ cdef class Trainer:
                 for j in range(n):
                     memcpy(w + j * p, <real*>layer.w + j * padded[real](p), p * sizeof(real))
             elif layer.lanes == INPUTS_IN_LANES:
-                unpack[real](p, n, <real*>layer.w, 1, p, w)
+                unpack[real](p, n, <real*>layer.w + offset, 1, p, w)
             else:
-                unpack[real](n, p, <real*>layer.w, p, 1, w)
-            memcpy(parameters + self.net.b[l], layer.b, n * sizeof(real))
+                unpack[real](n, p, <real*>layer.w + offset, p, 1, w)
+            memcpy(parameters + self.net.b[l], <real*>layer.b + offset, n * sizeof(real))
 
-    cdef void run(self, const Data* data, Py_ssize_t batch_size, real eta, Py_ssize_t max_rows,
-                  size_t first_share, size_t end_share, Progress* progress) noexcept nogil:
+    cdef void run(self, const Data* data, Descent* descent, Py_ssize_t batch_size, Py_ssize_t max_rows,
+                  size_t first_share, size_t end_share, Progress* progress, real* dummy=NULL) noexcept nogil:
         """Train some shares on rows from progress.rows on, at most about max_rows of them."""
         if self.online:
-            online_epoch[real](&self.packed, data, eta, max_rows, progress)
+            online_epoch[real](&self.packed, data, descent, max_rows, progress)
         else:
-            minibatch_epoch[real](&self.packed, data, batch_size, eta, max_rows, first_share, end_share, progress)
+            minibatch_epoch[real](&self.packed, data, descent, batch_size, max_rows, first_share, end_share, progress)
+
+
+cdef void pack_layer(const TrainerLayer* layer, const real* w, real* packed) noexcept nogil:
+    if layer.lanes == INPUTS_IN_LANES:
+        pack[real](layer.p, layer.n, w, 1, layer.p, packed)
+    else:
+        pack[real](layer.n, layer.p, w, layer.p, 1, packed)
 
 
 cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
-    """Point every buffer into memory from `base` on; returns the bytes that takes."""
+    """Point every buffer into memory from `base` on; returns the bytes that takes.
+
+    Parameters come first, all layers in a row; then, each laid out the same, the gradient and the
+    optimizer's states.
+    """
     cdef TrainerNet* net = &trainer.packed
-    cdef Py_ssize_t l, i, p, n_padded, p_padded, weights, used = 0, widest = 0
+    cdef Py_ssize_t l, i, weights, used = 0, widest = 0, outputs = 0
     cdef Py_ssize_t size = sizeof(real), rows = net.rows, shares = net.shares
     cdef TrainerLayer* layer
     for l in range(<Py_ssize_t>net.n_layers):
         layer = net.layer + l
-        p, n_padded, p_padded = layer.p, padded[real](layer.n), padded[real](layer.p)
-        layer.ld = stride_for(n_padded, size) if rows > 1 else n_padded
-        weights = layer.n * p_padded if layer.lanes == INPUTS_IN_LANES else n_padded * p
+        weights = packed_weights[real](layer)
         layer.w = take(base, &used, weights * size)
-        layer.b = take(base, &used, n_padded * size)
-        if trainer.several_blocks:
-            layer.nabla_w = take(base, &used, weights * size)
-            layer.nabla_b = take(base, &used, n_padded * size)
+        layer.b = take(base, &used, padded[real](layer.n) * size)
+    net.stride = used // size
+    if trainer.gradient:
+        take(base, &used, (1 + trainer.n_states) * used)
+    for l in range(<Py_ssize_t>net.n_layers):
+        layer = net.layer + l
+        layer.nabla_w = <real*>layer.w + net.stride if trainer.gradient else NULL
+        layer.nabla_b = <real*>layer.b + net.stride if trainer.gradient else NULL
+        if trainer.masked:
+            layer.mask = take(base, &used, packed_weights[real](layer) * size)
         if layer.backward == BACKWARD_TRANSPOSED:
-            layer.transposed = take(base, &used, p_padded * layer.n * size)
+            layer.transposed = take(base, &used, padded[real](layer.p) * layer.n * size)
+        layer.ld = stride_for(padded[real](layer.n), size) if rows > 1 else padded[real](layer.n)
         layer.z = take(base, &used, shares * rows * layer.ld * size)
-        layer.a = layer.z
+        layer.a = take(base, &used, rows * layer.ld * size) if reads_z(layer.activation) else layer.z
+        layer.out = layer.a
+        if layer.keep < 1:
+            layer.drop = take(base, &used, rows * layer.n * size)
+            layer.out = take(base, &used, rows * layer.ld * size)
         layer.delta = take(base, &used, rows * layer.ld * size)
         for i in range(rows):
-            layer.a_row[i] = <real*>layer.a + i * layer.ld
+            layer.out_row[i] = <real*>layer.out + i * layer.ld
             layer.delta_row[i] = <real*>layer.delta + i * layer.ld
-        widest = max(widest, n_padded)
+        widest = max(widest, <Py_ssize_t>padded[real](layer.n))
+        outputs += layer.n
     net.y_ld = padded[real](net.layer[net.n_layers - 1].n)
     net.y = take(base, &used, shares * net.y_ld * size)
-    net.share_cost = <double*>take(base, &used, shares * 8 * sizeof(double))
+    net.share_sum = <double*>take(base, &used, shares * 8 * sizeof(double))
     net.zeros = take(base, &used, widest * size)
+    net.changed_x = take(base, &used, rows * net.layer.p * size) if trainer.changes_inputs else NULL
+    net.row_sum_ld = outputs
+    net.row_sum = <double*>take(base, &used, shares * outputs * sizeof(double)) if trainer.bounded else NULL
     return used
 
 
-cdef Trainer new_trainer(const Layout* net, bint single, plan, bint several_blocks):
+cdef Py_ssize_t packed_weights(const TrainerLayer* layer, real* dummy=NULL) noexcept nogil:
+    """Values that a layer's weights take: online rows and panels of inputs in lanes take the same."""
+    if layer.lanes == INPUTS_IN_LANES:
+        return layer.n * padded[real](layer.p)
+    return padded[real](layer.n) * layer.p
+
+
+cdef Trainer new_trainer(const Layout* net, bint single, plan, recipe, bint several_blocks):
     cdef Trainer trainer = Trainer.__new__(Trainer)
     trainer.net = net
     trainer.online = plan.path == "online"
-    trainer.several_blocks = several_blocks
+    trainer.gradient = several_blocks or not recipe.in_place
+    trainer.n_states = recipe.updater.n_states
+    trainer.changes_inputs = recipe.changes_inputs
+    trainer.masked = any(mask is not None for mask in recipe.masks)
+    trainer.bounded = recipe.max_norm < INFINITY
     if single:
-        trainer.carve[float](plan)
+        trainer.carve[float](plan, recipe)
     else:
-        trainer.carve[double](plan)
+        trainer.carve[double](plan, recipe)
     return trainer
