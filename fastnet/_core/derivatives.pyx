@@ -119,7 +119,7 @@ cdef class Derivatives:
         cdef Py_ssize_t m = X.shape[0]
         cdef Room room = Room(packed.workspace(m, self.single))
         cdef const real* x = <const real*>X.data
-        cdef const real* v = NULL if V is None else <const real*>V.data
+        cdef const real* v = <const real*>(V.data if V is not None else NULL)
         cdef real* target = <real*>out.data
         cdef int kind = JVP if wanted == UP else VJP if wanted == DOWN else JACOBIAN
         with nogil:
@@ -138,8 +138,8 @@ cdef class Derivatives:
         lay_out(self.net, &sweep, sizeof(real), room.start)
         cdef const real* parameters = <const real*>self.parameters.data
         cdef const real* x = <const real*>X.data
-        cdef const real* v = NULL if V is None else <const real*>V.data
-        cdef const real* nu = NULL if direction is None else <const real*>direction.data
+        cdef const real* v = <const real*>(V.data if V is not None else NULL)
+        cdef const real* nu = <const real*>(direction.data if direction is not None else NULL)
         cdef real* target = <real*>out.data
         with nogil:
             while start < m:

@@ -2,6 +2,7 @@
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport uintptr_t
 
 import numpy as np
 
@@ -70,6 +71,11 @@ cdef class FrozenEngine:
                 self.run(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>out))
                 return out
         return self._predict(X, out, 1)
+
+    @property
+    def _address(self):
+        """Where the packed net lies, as kernels.CALLS take it; valid as long as this object lives."""
+        return <uintptr_t>&self.packed.net
 
     def jacobian(self, X, out=None):
         """∂a^L/∂x at a batch (m, n_in) or one sample (n_in,), into `out` if it is given.
