@@ -6,16 +6,18 @@
 2260
 """
 
+from fastnet import costs
 from fastnet._version import __version__
 from fastnet.gradient_check import GradientCheck
 from fastnet.network import Backprop, Forward, Network
 from fastnet.training import EpochInfo, History
 
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
-_LAZY_MODULES = ("activations", "datasets", "full_batch", "initializers", "optimizers", "persistence", "reference", "schedules")
+_LAZY_MODULES = ("activations", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence", "reference",
+                 "schedules")
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "__version__",
-           "activations", "datasets", "load", "optimizers", "reference", "schedules", "show_config", *_OPTIMIZERS]
+           "activations", "costs", "datasets", "load", "optimizers", "reference", "schedules", "show_config", *_OPTIMIZERS]
 
 
 def __getattr__(name):

@@ -28,7 +28,7 @@ cdef class FrozenEngine:
     cdef Py_ssize_t n_in, n_out, n_parameters
 
     def __cinit__(self, tuple sizes not None, tuple activation not None, cnp.ndarray parameters not None, *args):
-        cdef Layout* layout = new_layout(sizes, activation, 0)
+        cdef Layout* layout = new_layout(sizes, activation)
         try:
             self.single = parameters.dtype == np.float32
             if self.single:

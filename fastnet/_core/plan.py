@@ -42,7 +42,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False):
+def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False, python_cost=False):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -60,13 +60,15 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
         Gradient descent and nothing else: all that the online path knows.
     dense : bool
         Inputs are changed on the way in, so that zeros don't stay.
+    python_cost : bool
+        The cost is Python functions: only the plain engine calls them.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if not fast_paths():
+    if python_cost or not fast_paths():
         return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
     if dense:
         density = 1.0
