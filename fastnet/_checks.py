@@ -467,6 +467,13 @@ def predict_checked(net, X, out, threads):
     return out
 
 
+def check_known_curvature(name, kind):
+    """Costs of the user's own come with a first derivative, not with a second."""
+    if kind >= len(kernels.COSTS):
+        raise ValueError(f"cost must be one of {', '.join(kernels.COSTS)} for second derivatives; got one of your own, "
+                         f"{name!r}, whose second derivatives are not known")
+
+
 def check_directions(name, V, m, single, n, dtype):
     """One direction of n values per row of X, (m, n), or (n,) for a single sample."""
     V = as_numbers(name, V)

@@ -661,10 +661,29 @@ def laplacian(w, b, x, activations=None):
     return [total(entries) for entries in zip(*seconds, strict=True)]
 
 
-# R of ∇_a C: name -> function of a, y and R a.
-COST_CURVATURES = {
-    "quadratic": lambda a, y, r_a: list(r_a),
+# ∂²C_x/∂a² of one output: name -> function of a and y.  gaussian_nll, which couples outputs, is in r_nabla.
+COST_SECONDS = {
+    "quadratic": lambda a, y: 1.0,
+    "cross_entropy": lambda a, y: over(1.0 - y, (1.0 - a) * (1.0 - a)) + over(y, a * a),
+    "categorical_cross_entropy": lambda a, y: over(y, a * a),
+    "mae": lambda a, y: 0.0,
+    "huber": lambda a, y: 1.0 if abs(a - y) <= 1.0 else 0.0,
+    "log_cosh": lambda a, y: 1.0 / math.cosh(a - y) ** 2,
+    "poisson": lambda a, y: over(y, a * a),
+    "poisson_log": lambda a, y: math.exp(a),
+    "quantile": lambda a, y: 0.0,
 }
+
+
+def r_nabla(a, y, r_a, cost):
+    """R{∇_a C_x} = ∂²C_x/∂a² R a; shape (n,)."""
+    if cost != "gaussian_nll":
+        return [COST_SECONDS[cost](a_j, y_j) * r_j for a_j, y_j, r_j in zip(a, y, r_a, strict=True)]
+    k, by_mu, by_s = len(y), [], []
+    for mu, s, y_j, r_mu, r_s in zip(a[:k], a[k:], y, r_a[:k], r_a[k:], strict=True):
+        by_mu.append(math.exp(-s) * (r_mu - (mu - y_j) * r_s))
+        by_s.append(math.exp(-s) * (mu - y_j) * (0.5 * (mu - y_j) * r_s - r_mu))
+    return by_mu + by_s
 
 
 def r_backprop(w, b, v_w, v_b, x, y, activations=None, cost="quadratic"):
@@ -679,7 +698,7 @@ def r_backprop(w, b, v_w, v_b, x, y, activations=None, cost="quadratic"):
         r_z.append([u + r for u, r in zip(weighted_input(v_w[l], v_b[l], a[l]), matrix_times(w[l], r_a[l]), strict=True)])
         r_a.append(times_prime(r_z[l], z[l], activation))
 
-    e, r_e = COSTS[cost][1](a[-1], y), COST_CURVATURES[cost](a[-1], y, r_a[-1])  # ∂C_x/∂a^L
+    e, r_e = COSTS[cost][1](a[-1], y), r_nabla(a[-1], y, r_a[-1], cost)  # ∂C_x/∂a^L
     nabla_w, nabla_b = [], []
     for l in reversed(range(len(w))):
         delta = times_prime(e, z[l], activations[l])

@@ -1,8 +1,8 @@
 """Derivatives of nets: against multiple precision, against the reference, against each other, path by path."""
 
+import ctypes
 import threading
 
-import mpmath
 import numpy as np
 import pytest
 
@@ -166,6 +166,76 @@ def test_the_reference_s_hessian_is_the_difference_of_its_gradients(rng):
     direction.parameters = v
     found = reference.hessian_vector(*as_lists(net), *as_lists(direction), X, Y, net.activations)
     np.testing.assert_allclose(flat(*found), (45 * D1 - 9 * D2 + D3) / (60 * h), rtol=0, atol=2e-12)
+
+
+# -- costs -------------------------------------------------------------------
+
+OUTPUTS = ("sigmoid", "softplus", "softmax", "identity", "tanh", "relu")
+TAKES_LOGARITHMS = {"cross_entropy": ("sigmoid", "softmax"), "categorical_cross_entropy": ("sigmoid", "softmax", "softplus"),
+                    "poisson": ("sigmoid", "softmax", "softplus")}
+PAIRS = [(cost, output) for cost in kernels.COSTS for output in TAKES_LOGARITHMS.get(cost, OUTPUTS)]
+
+
+def along(net, X, Y, v, step):
+    there = net.copy()
+    there.parameters = net.parameters + step * v
+    return there.value_and_gradient(X, Y)[1]
+
+
+def difference_of_gradients(net, X, Y, v):
+    """The Hessian times v, within some 1e-11 of the gradient's size (rounding 2^-52 / h); no kink within 3 h."""
+    h = 2.0**-13
+    D1, D2, D3 = (along(net, X, Y, v, i * h) - along(net, X, Y, v, -i * h) for i in (1, 2, 3))
+    return (45 * D1 - 9 * D2 + D3) / (60 * h)
+
+
+@pytest.mark.parametrize("cost, output", PAIRS)
+def test_every_cost_bends_as_its_gradient_changes(cost, output, rng):
+    net = fn.Network((3, 5, 4), activation="tanh", output=output, cost=cost, init="lecun", seed=rng)
+    X, Y = rng.standard_normal((6, 3)), rng.random((6, 2 if cost == "gaussian_nll" else 4))
+    v = rng.standard_normal(net.n_parameters)
+    expected = difference_of_gradients(net, X, Y, v)
+    assert np.abs(net.hessian_vector(X, Y, v) - expected).max() <= 1e-9 * max(1, np.abs(expected).max())
+    direction = net.copy()
+    direction.parameters = v
+    found = reference.hessian_vector(*as_lists(net), *as_lists(direction), X.tolist(), Y.tolist(), net.activations, cost)
+    assert error_in_eps(net.hessian_vector(X, Y, v), flat(*found), net.dtype) <= 300       # fused forms, and the others
+
+
+@pytest.mark.parametrize("cost, output", [
+    (fn.costs.Huber(delta=0.2), "identity"), (fn.costs.Quantile(tau=0.1), "identity"),
+    (fn.costs.Quadratic(output_weights=[1, 0, 2, 0.5]), "tanh"), (fn.costs.CrossEntropy(output_weights=[1, 0, 2, 0.5]), "sigmoid"),
+    (fn.costs.CategoricalCrossEntropy(output_weights=[1, 0, 2, 0.5]), "softmax")], ids=repr)
+def test_options_of_a_cost_bend_it_too(cost, output, rng):
+    net = fn.Network((3, 5, 4), activation="tanh", output=output, cost=cost, init="lecun", seed=rng)
+    X, Y, v = rng.standard_normal((6, 3)), rng.random((6, 4)), rng.standard_normal(net.n_parameters)
+    expected = difference_of_gradients(net, X, Y, v)
+    np.testing.assert_allclose(net.hessian_vector(X, Y, v), expected, rtol=0, atol=1e-9 * max(1, np.abs(expected).max()))
+    gradients = net.per_sample_gradients(X, Y)
+    assert error_in_eps(gradients.mean(axis=0), net.value_and_gradient(X, Y)[1], net.dtype) <= 40
+
+
+def test_missing_targets_bend_nothing(rng):
+    net = fn.Network((3, 5, 2), cost=fn.costs.Quadratic(ignore_nan=True), seed=rng)
+    X, Y, v = rng.standard_normal((6, 3)), rng.random((6, 2)), rng.standard_normal(net.n_parameters)
+    Y[2, 1] = Y[4, 0] = np.nan
+    np.testing.assert_allclose(net.hessian_vector(X, Y, v), difference_of_gradients(net, X, Y, v), rtol=0, atol=1e-9)
+
+
+def test_fused_pairs_bend_where_outputs_saturate():
+    for output, cost, y in (("sigmoid", "cross_entropy", 1.0), ("sigmoid", "poisson", 0.5), ("softplus", "poisson", 0.0)):
+        net = fn.Network((1, 1), activation=output, cost=cost, init=[0.0, -800.0])
+        assert np.isfinite(net.hessian_vector([[1.0]], [[y]], [1.0, 1.0])).all()
+
+
+def test_a_cost_of_the_user_s_own_has_gradients_but_no_second_derivatives(rng):
+    cost = fn.costs.custom(lambda A, Y: ((A - Y) ** 2).sum(axis=1), lambda A, Y: 2 * (A - Y))
+    net, twice = fn.Network((3, 4, 2), cost=cost, seed=0), fn.Network((3, 4, 2), seed=0)
+    X, Y = rng.random((9, 3)), rng.random((9, 2))
+    np.testing.assert_allclose(net.per_sample_gradients(X, Y), 2 * twice.per_sample_gradients(X, Y), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(net.input_gradient(X, Y), 2 * twice.input_gradient(X, Y), rtol=1e-12, atol=1e-15)
+    with pytest.raises(ValueError, match="cost must be one of quadratic.* for second derivatives; got one of your own, 'custom'"):
+        net.hessian_vector(X, Y, np.zeros(net.n_parameters))
 
 
 # -- each other --------------------------------------------------------------
@@ -379,6 +449,40 @@ def test_nan_stays_with_its_sample(dtype, path, level, rng):
     for found, expected in zip((f.jacobian(X), net.laplacian(X)), clean):
         others = np.arange(20) != 7
         np.testing.assert_array_equal(found[others], expected[others])
+
+
+# -- called from other code --------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [(10, 64, 64, 1), (3, 9, 17), (1, 1)], ids=str)
+@pytest.mark.parametrize("m", [1, 2, 7, 130])
+def test_functions_are_called_by_their_addresses(sizes, m, dtype, level, rng):
+    f = random_net(rng, sizes, dtype).freeze()
+    X, V, U = (rng.standard_normal((m, n)).astype(dtype) for n in (sizes[0], sizes[0], sizes[-1]))
+    size_of = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(kernels.CALLS[dtype.name]["workspace"])
+    n_bytes = size_of(f._address, m)
+    work = np.full(n_bytes + 1 + 64, 0xAB, np.uint8)                     # NaN, and a guard after it
+
+    def call(name, *arrays):
+        function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_void_p] * (len(arrays) + 1))
+        pointers = [array.ctypes.data for array in arrays]
+        assert function(kernels.CALLS[dtype.name][name])(f._address, m, *pointers, work.ctypes.data + 1) == 0
+        assert (work[n_bytes + 1:] == 0xAB).all() and work[0] == 0xAB
+
+    a, jacobian = np.empty((m, sizes[-1]), dtype), np.empty((m, sizes[-1], sizes[0]), dtype)
+    forward, back = np.empty_like(a), np.empty_like(X)
+    call("value", X, a)
+    np.testing.assert_array_equal(a, f(X))
+    call("jacobian", X, jacobian)
+    np.testing.assert_array_equal(jacobian, f.jacobian(X))
+    a[:], jacobian[:] = 0, 0
+    call("value_and_jacobian", X, a, jacobian)
+    np.testing.assert_array_equal(jacobian, f.jacobian(X))
+    np.testing.assert_array_equal(a, f.value_and_jacobian(X)[0])
+    call("jvp", X, V, forward)
+    np.testing.assert_array_equal(forward, f.jvp(X, V))
+    call("vjp", X, U, back)
+    np.testing.assert_array_equal(back, f.vjp(X, U))
 
 
 # -- threads -----------------------------------------------------------------

@@ -16,10 +16,12 @@ from fastnet._core import plan as planning
 
 from fastnet._core cimport blas
 from fastnet._core.backprop cimport feedforward
-from fastnet._core.costs cimport output_delta
+from fastnet._core.costs cimport output_delta, set_cost
 from fastnet._core.first_order cimport columns_of_w, pull_back, push_forward, through, times_slopes, unit_rows
+from fastnet._core.kernels cimport Data
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, free_layout, new_layout, take
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed
+from fastnet._core.samples cimport data_of
 from fastnet._core.second_order cimport Directional, add_hessian_vector, laplacian
 from fastnet._core.types cimport real
 
@@ -57,10 +59,13 @@ cdef class Derivatives:
 
     cdef Layout* net
     cdef cnp.ndarray parameters
+    cdef object cost            # fastnet.costs.Bound: keeps alive what net.cost points at
     cdef bint single
 
-    def __cinit__(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None):
-        self.net = new_layout(sizes, activation, cost)
+    def __cinit__(self, tuple sizes not None, tuple activation not None, cost, cnp.ndarray parameters not None):
+        self.net = new_layout(sizes, activation)
+        self.cost = cost
+        set_cost(&self.net.cost, cost)
         self.parameters = parameters
         self.single = parameters.dtype == np.float32
 
@@ -126,10 +131,11 @@ cdef class Derivatives:
             packed.differentiate(kind, m, x, v, <real*>NULL, target, room.start)
 
     cdef run_plain(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray direction, cnp.ndarray out, real* dummy=NULL):
-        """Block after block; V has a row a sample, and so has out, unless `direction` is one for them all."""
+        """Block after block; V holds directions or targets, a row a sample, `direction` is one for them all."""
         cdef Py_ssize_t start = 0, m = X.shape[0], n_in = self.net.sizes[0]
         cdef Py_ssize_t v_width = 0 if V is None else V.shape[1]
         cdef Py_ssize_t out_width = 0 if wanted == HESSIAN_VECTOR else out.size // m
+        cdef Data data = data_of(X, X if V is None else V, None, None)
         cdef Sweep sweep
         cdef Room room
         sweep.k = self.directions(wanted)
@@ -143,7 +149,7 @@ cdef class Derivatives:
         cdef real* target = <real*>out.data
         with nogil:
             while start < m:
-                block(wanted, self.net, &sweep, min(sweep.rows, m - start), m, parameters, x + start * n_in,
+                block(wanted, self.net, &sweep, &data, start, min(sweep.rows, m - start), parameters, x + start * n_in,
                       v + start * v_width, nu, target + start * out_width)
                 start += sweep.rows
 
@@ -211,11 +217,11 @@ cdef void** layers_of(const Layout* net, Py_ssize_t rows, Py_ssize_t itemsize, c
     return table
 
 
-cdef void block(
-    Wanted wanted, const Layout* net, Sweep* sweep, Py_ssize_t m, Py_ssize_t samples, const real* parameters,
-    const real* x, const real* v, const real* direction, real* out,
-) noexcept nogil:
-    """m of all the `samples`: forward, then what is wanted of them."""
+cdef int block(
+    Wanted wanted, const Layout* net, Sweep* sweep, const Data* data, Py_ssize_t start, Py_ssize_t m,
+    const real* parameters, const real* x, const real* v, const real* direction, real* out,
+) except -1 nogil:
+    """Rows start ... start + m of the data: forward, then what is wanted of them."""
     cdef Py_ssize_t last = net.n_layers - 1, n = net.sizes[last + 1], n_in = net.sizes[0]
     cdef real** z = <real**>sweep.z
     cdef real** a = <real**>sweep.a
@@ -227,7 +233,7 @@ cdef void block(
         laplacian(net, m, parameters, z, a, slope, <real*>sweep.r.curvature, d, spare,
                   <real*>sweep.s, <real*>sweep.s_spare, out)
     elif wanted == HESSIAN_VECTOR:
-        add_hessian_vector(net, m, parameters, direction, x, v, z, a, &sweep.r, <real>(1.0 / samples), out)
+        add_hessian_vector(net, data, start, m, parameters, direction, x, z, a, &sweep.r, <real>(1.0 / data.m), out)
     elif wanted == JACOBIAN_UP:
         columns_of_w(m, net.sizes[1], n_in, parameters, d)
         d = push_forward(net, m, n_in, parameters, z, a, slope, d, spare)
@@ -236,7 +242,7 @@ cdef void block(
         through(m, net.sizes[1], n_in, v, parameters, <real>0, d)
         memcpy(out, push_forward(net, m, 1, parameters, z, a, slope, d, spare), m * n * sizeof(real))
     elif wanted == PER_SAMPLE_GRADIENTS or wanted == INPUT_GRADIENT:
-        output_delta(net.cost, net.activation[last], m, n, z[last], a[last], v, d)
+        output_delta(&net.cost, net.activation[last], data, start, m, n, <const real*>z[last], <const real*>a[last], d)
         pull_back(net, m, 1, parameters, x, z, a, slope, d, spare, out, wanted == INPUT_GRADIENT)
     else:
         if wanted == DOWN:
@@ -245,6 +251,7 @@ cdef void block(
             unit_rows(m, n, d)
         times_slopes(net.activation[last], m, sweep.k, n, <const real*>z[last], <const real*>a[last], slope, d)
         pull_back(net, m, sweep.k, parameters, x, z, a, slope, d, spare, out, wanted != PARAMETER_JACOBIAN)
+    return 0
 
 
 cdef void transpose_each(Py_ssize_t m, Py_ssize_t p, Py_ssize_t n, const real* columns, real* out) noexcept nogil:

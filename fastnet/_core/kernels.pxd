@@ -41,6 +41,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Py_ssize_t m
 
     int PYTHON_COST "FASTNET_PYTHON_COST"
+    int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
     ctypedef struct Progress "fastnet_progress":

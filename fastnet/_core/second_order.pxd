@@ -1,5 +1,6 @@
 """Second derivatives of the plain engine: the Laplacian and Hessian products."""
 
+from fastnet._core.kernels cimport Data
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -26,11 +27,12 @@ cdef void laplacian(
 ) noexcept nogil
 
 cdef void add_hessian_vector(
-    const Layout* net, Py_ssize_t m,
+    const Layout* net,
+    const Data* data,          # in   targets: its rows start ... start + m
+    Py_ssize_t start, Py_ssize_t m,
     const real* parameters,    # in   (n_parameters,)
     const real* v,             # in   (n_parameters,)
     const real* x,             # in   (m, sizes[0])
-    const real* y,             # in   (m, sizes[-1])
     real** z,                  # in   per layer (m, n)
     real** a,                  # in   per layer (m, n)
     Directional* r,            # work

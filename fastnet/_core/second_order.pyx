@@ -15,9 +15,9 @@ differentiation (B. Pearlmutter, Fast exact multiplication by the Hessian, 1994)
 from libc.string cimport memcpy, memset
 
 from fastnet._core.backprop cimport nabla_b, nabla_w, weighted_input
-from fastnet._core.curvature cimport output_curvature
+from fastnet._core.curvature cimport fused, output_curvature
 from fastnet._core.first_order cimport back_through, columns_of_w, slopes, through, times_slopes
-from fastnet._core.kernels cimport calls_for, second_derivative
+from fastnet._core.kernels cimport IDENTITY, Data, calls_for, output_delta_kernel, second_derivative
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -136,15 +136,32 @@ cdef void r_forward(
         times_slopes(net.activation[l], m, 1, n, <const real*>z[l], <const real*>a[l], <real*>r.slope, r_a)
 
 
+cdef void r_output(
+    const Layout* net, const Data* data, Py_ssize_t start, Py_ssize_t m, real** z, real** a, Directional* r,
+) noexcept nogil:
+    """BP1 and its R: δ^L and R δ^L."""
+    cdef Py_ssize_t l = net.n_layers - 1, n = net.sizes[l + 1]
+    cdef real* e = <real*>r.delta[l % 2]
+    cdef real* r_e = <real*>r.r_delta[l % 2]
+    output_curvature(net, data, start, m, <const real*>a[l], <const real*>r.a[l], r_e)
+    if fused(net):
+        output_delta_kernel(&net.cost, net.activation[l], data, start, m, n, <const real*>z[l], <const real*>a[l], e)
+        return
+    output_delta_kernel(&net.cost, IDENTITY, data, start, m, n, <const real*>a[l], <const real*>a[l], e)    # ∂C_x/∂a^L
+    delta_and_r(net.activation[l], m, n, <const real*>z[l], <const real*>a[l], <const real*>r.z[l], <const real*>r.a[l],
+                <real*>r.slope, <real*>r.curvature, e, r_e)
+
+
 cdef void add_hessian_vector(
-    const Layout* net, Py_ssize_t m, const real* parameters, const real* v, const real* x, const real* y,
-    real** z, real** a, Directional* r, real alpha, real* out,
+    const Layout* net, const Data* data, Py_ssize_t start, Py_ssize_t m, const real* parameters, const real* v,
+    const real* x, real** z, real** a, Directional* r, real alpha, real* out,
 ) noexcept nogil:
     """out += alpha Σ_x R ∂C_x/∂θ."""
     cdef Py_ssize_t l, n, p, last = net.n_layers - 1
     cdef real* delta
     cdef real* r_delta
     r_forward(net, m, parameters, v, x, z, a, r)
+    r_output[real](net, data, start, m, z, a, r)
     for l in range(last, -1, -1):
         n, p = net.sizes[l + 1], net.sizes[l]
         delta, r_delta = <real*>r.delta[l % 2], <real*>r.r_delta[l % 2]
@@ -152,7 +169,6 @@ cdef void add_hessian_vector(
             back_through(m, net.sizes[l + 2], n, <const real*>r.delta[(l + 1) % 2], parameters + net.w[l + 1], <real>0, delta)
             back_through(m, net.sizes[l + 2], n, <const real*>r.delta[(l + 1) % 2], v + net.w[l + 1], <real>0, r_delta)
             back_through(m, net.sizes[l + 2], n, <const real*>r.r_delta[(l + 1) % 2], parameters + net.w[l + 1], <real>1, r_delta)
-        if l < last or not output_curvature(net, m, y, <const real*>z[l], <const real*>a[l], <const real*>r.a[l], delta, r_delta):
             delta_and_r(net.activation[l], m, n, <const real*>z[l], <const real*>a[l], <const real*>r.z[l],
                         <const real*>r.a[l], <real*>r.slope, <real*>r.curvature, delta, r_delta)
         nabla_b(m, n, alpha, r_delta, <real>1, out + net.b[l])
