@@ -129,7 +129,8 @@ def test_methods_that_trust_their_arguments_are_private():
     """What a user can name without an underscore checks what it is given."""
     public = {name for name in dir(fn.Network) if not name.startswith("_")}
     assert public == {"backprop", "check_gradient", "classify", "copy", "cost", "dtype", "explain", "fit", "forward",
-                      "freeze", "n_parameters", "parameters", "partial_fit", "predict", "save", "sizes", "summary",
+                      "freeze", "hessian_vector", "input_gradient", "jacobian", "jvp", "laplacian", "n_parameters",
+                      "parameter_jacobian", "per_sample_gradients", "vjp", "parameters", "partial_fit", "predict", "save", "sizes", "summary",
                       "value_and_gradient"}
     assert {name for name in dir(fn.FrozenNetwork) if not name.startswith("_")} == {
         "activations", "dtype", "parameters", "predict", "sizes"}
