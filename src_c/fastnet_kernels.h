@@ -244,6 +244,9 @@ typedef struct {
         void (*dropout_mask)(size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter, REAL *mask); \
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter, \
                           const REAL *x, REAL *out);                                            \
+        size_t (*roof_fma)(size_t rounds, REAL scale, REAL shift, REAL *out);                   \
+        REAL (*roof_read)(size_t n, size_t passes, const REAL *x);                              \
+        void (*roof_update)(size_t n, size_t passes, REAL shift, REAL *x);                      \
     } fastnet_kernels_##PRECISION;
 
 FASTNET_TABLE(float, f32)

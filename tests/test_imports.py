@@ -26,6 +26,7 @@ ALLOWED = {
     "_config": {"_core", "_version"},
     "_threads": set(),
     "explain": {"_core", "_checks"},
+    "_roof": {"_core", "_files", "_version"},
     "training": {"_core", "_checks", "optimizers"},
     "frozen": {"_core", "_checks"},
     "network": {"_core", "_checks", "explain", "_vectors", "gradient_check", "initializers", "training", "frozen", "persistence"},
@@ -48,7 +49,7 @@ ALLOWED = {
 CORE = {
     "types": set(), "plan": set(), "single": set(), "layout": {"kernels"},
     "kernels": {"types", "layout"}, "blas": {"types"},
-    "costs": {"types", "kernels"},
+    "costs": {"types", "kernels"}, "roof": {"kernels"},
     "backprop": {"types", "kernels", "layout", "blas", "costs"},
     "descent": {"types", "kernels", "layout"}, "recipe": {"optimizers"},
     "epoch": {"types", "kernels", "layout", "backprop", "descent"},

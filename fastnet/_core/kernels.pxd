@@ -136,6 +136,9 @@ cdef extern from "fastnet_kernels.h" nogil:
                              float* mask) noexcept nogil
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
                           const float* x, float* out) noexcept nogil
+        size_t (*roof_fma)(size_t rounds, float scale, float shift, float* out) noexcept nogil
+        float (*roof_read)(size_t n, size_t passes, const float* x) noexcept nogil
+        void (*roof_update)(size_t n, size_t passes, float shift, float* x) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
         activation_f64* activation
@@ -166,6 +169,9 @@ cdef extern from "fastnet_kernels.h" nogil:
                              double* mask) noexcept nogil
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
                           const double* x, double* out) noexcept nogil
+        size_t (*roof_fma)(size_t rounds, double scale, double shift, double* out) noexcept nogil
+        double (*roof_read)(size_t n, size_t passes, const double* x) noexcept nogil
+        void (*roof_update)(size_t n, size_t passes, double shift, double* x) noexcept nogil
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
