@@ -112,7 +112,8 @@ def main():
 
     found = goals.table(results)
     if threads == 1:
-        print("\ngoals, in this run:", table.goal_lines(found), sep="\n")
+        known = [goal for goal in found if goal["found"]]
+        print(f"\ngoals, in this run ({len(found) - len(known)} not measured):", table.goal_lines(known), sep="\n")
     if args.json:
         with open(args.json, "w", encoding="utf-8") as file:
             json.dump({"machine": about, "versions": peers.versions(modules), "missing": missing, "roof": roof.to_dict(),

@@ -134,7 +134,7 @@ def sides_of(work, modules, effort, checker=None):
     return sides, failed
 
 
-def threaded_sides(work, threads):
+def threaded_sides(work, threads, effort):
     """fastnet with one thread and with several, for a process that has so many processors."""
     if not fastnet_itself.takes_threads():
         return [], {f"fastnet, {threads} threads": "Network.fit takes no `threads` yet"}
@@ -146,7 +146,7 @@ def threaded_sides(work, threads):
                 return fastnet_itself.Train(*arguments, threads=count)
 
             checker.training(fastnet_itself, train)
-            sides.append(Side(name, *fitted(work, train, 0.1)))
+            sides.append(Side(name, *fitted(work, train, effort.seconds)))
         else:
             side = fastnet_itself.Infer(work.sizes, work.dtype, checker.X, checker.start, threads=count)
             checker.outputs(name, side)
@@ -157,8 +157,8 @@ def threaded_sides(work, threads):
 def measure(work, modules, effort, roof, threads=1):
     """One piece of work as a dict for the JSON: what it is, and every side's times or failure."""
     if threads > 1:
-        own, failed = threaded_sides(work, threads)
-        others = [module for module in modules if module.NAME not in ("fastnet",)] if own else modules
+        own, failed = threaded_sides(work, threads, effort)
+        others = [module for module in modules if module.NAME != "fastnet"] if own else modules
         sides, more = sides_of(work, others, effort)
         sides, failed = own + sides, failed | more
     else:

@@ -26,5 +26,5 @@ def block(result):
 def goal_lines(goals):
     """The table of goals: work, what was asked, what was found."""
     width = max(len(goal["goal"]) for goal in goals) if goals else 0
-    return "\n".join(f"  {goal['goal']:<{width}}  asked {goal['asked']:>8}   found "
-                     f"{goal['found'] or '-':>8}   {goal['verdict']}" for goal in goals)
+    return "\n".join(f"  {goal['goal']:<{width}}  asked {goal['asked']:>8}   found {goal['found']:>8}   {goal['verdict']}"
+                     for goal in goals)

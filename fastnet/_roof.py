@@ -7,6 +7,7 @@ result is kept in the user's cache directory.  The loops are compiled: fastnet/_
 
 import contextlib
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -26,7 +27,8 @@ MEMORIES = ("L1", "L2", "L3", "DRAM")
 DTYPES = ("float32", "float64")
 USUAL = {"L1": 32 << 10, "L2": 512 << 10, "L3": 8 << 20}    # where the system does not tell
 MOST_BYTES = 128 << 20                                      # of a buffer
-SECONDS, BUDGET = 0.001, 0.04                               # the best of the windows of 1 ms that fit into 40
+PIECE = 4 << 20                                             # values of a piece: 16 MiB take about half a millisecond
+SECONDS, WINDOWS = 0.001, 40                                # the best of 40 windows of 1 ms
 
 
 class Roof(NamedTuple):
@@ -118,37 +120,47 @@ def measure():
     read, update, gflops = {}, {}, {}
     for name, n_bytes in buffers.items():
         x = np.full(n_bytes // 4, 0.25, np.float32)
-
-        def read_passes(passes, x=x):
-            loops.read(x, passes)
-            return passes * x.nbytes
-
-        def update_passes(passes, x=x):
-            loops.update(x, passes)
-            return passes * x.nbytes
-
-        read[name], update[name] = best_rate(read_passes) / 1e9, best_rate(update_passes) / 1e9
+        read[name], update[name] = (best_rate(passes(loop, x)) / 1e9 for loop in (loops.read, loops.update))
     for dtype in DTYPES:
         out = np.zeros(loops.SUMS, dtype)
         gflops[dtype] = best_rate(lambda rounds, out=out: loops.multiply_adds(out, rounds)) / 1e9
     return Roof(processor(), kernels.level(), gflops, read, update, buffers)
 
 
+def passes(loop, x):
+    """work(count) of best_rate: so many passes over x; of a large x, over one piece after another."""
+    piece = min(len(x), PIECE)
+    starts = itertools.cycle(range(0, len(x) - piece + 1, piece))
+
+    def work(count):
+        if piece == len(x):
+            loop(x, count)
+        else:
+            for _ in range(count):
+                start = next(starts)
+                loop(x[start:start + piece], 1)
+        return count * piece * x.itemsize
+
+    return work
+
+
 def best_rate(work):
     """The most that work(count) -> amount does a second: the best of many short windows, some of
     which nobody disturbs."""
-    count, deadline, best, seconds = 1, None, 0.0, 0.0
-    while deadline is None or time.perf_counter() < deadline:
+
+    def seconds_of(count):
         start = time.perf_counter()
         amount = work(count)
-        seconds = time.perf_counter() - start
-        best = max(best, amount / max(seconds, 1e-9))
-        if deadline is None:
-            if seconds >= SECONDS / 2:                      # count fills a window: measuring begins
-                deadline, best = time.perf_counter() + BUDGET, 0.0
-            else:
-                count = max(2 * count, min(int(count * SECONDS / max(seconds, 1e-7)), 100 * count))
-    return best
+        return max(time.perf_counter() - start, 1e-9), amount
+
+    count = 1
+    while True:                                             # how often fills a window, undisturbed
+        seconds = min(seconds_of(count)[0] for _ in range(3))
+        if seconds >= SECONDS / 2:
+            break
+        count = max(2 * count, min(int(count * SECONDS / seconds), 100 * count))
+    windows = (seconds_of(count) for _ in range(WINDOWS))
+    return max(amount / seconds for seconds, amount in windows)
 
 
 def buffer_bytes(caches):

@@ -25,7 +25,8 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def short(monkeypatch):
     """Windows so short that a test may measure several times; the buffers stay small too."""
-    monkeypatch.setattr(_roof, "BUDGET", 0.002)
+    monkeypatch.setattr(_roof, "SECONDS", 0.0001)
+    monkeypatch.setattr(_roof, "WINDOWS", 5)
     monkeypatch.setattr(_roof, "MOST_BYTES", 1 << 20)
 
 
@@ -187,3 +188,17 @@ def test_the_table_shows_every_figure(invented):
     text = str(_roof.measure())
     assert all(name in text for name in ("float32", "float64", "L1", "L2", "L3", "DRAM", "GFLOP/s", "GB/s"))
     assert invented[0].to_dict()["gflops"] == {"float32": 2.0, "float64": 2.0}
+
+
+def test_a_large_buffer_is_passed_over_in_pieces_all_of_it_before_any_again(monkeypatch):
+    monkeypatch.setattr(_roof, "PIECE", 4)
+    seen, x = [], np.arange(12, dtype=np.float32)
+    work = _roof.passes(lambda piece, count: seen.append((piece[0], len(piece), count)), x)
+    assert work(2) == 2 * 4 * 4 and work(2) == 2 * 4 * 4
+    assert seen == [(0, 4, 1), (4, 4, 1), (8, 4, 1), (0, 4, 1)]
+
+
+def test_a_buffer_of_a_cache_is_passed_over_whole_so_often():
+    seen, x = [], np.zeros(512, np.float32)
+    assert _roof.passes(lambda buffer, count: seen.append((len(buffer), count)), x)(7) == 7 * x.nbytes
+    assert seen == [(512, 7)]

@@ -8,12 +8,16 @@ the data keep within.  FANN_TRAIN_BATCH divides the learning rate by the batch's
 import ctypes
 from ctypes.util import find_library
 from itertools import repeat
+from pathlib import Path
 
 import numpy as np
+
+import workloads
 
 NAME, OUTPUT = "FANN", "sigmoid"
 INCREMENTAL, BATCH = 0, 1
 SIGMOID, LINEAR_ERROR = 3, 0
+VALUE = {"float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
 def library(dtype):
@@ -22,33 +26,26 @@ def library(dtype):
     if not found:
         raise OSError(f"lib{name} is not installed")
     lib = ctypes.CDLL(found)
-    pointer, unsigned = ctypes.c_void_p, ctypes.c_uint
-    lib.fann_create_standard_array.restype = lib.fann_create_train.restype = lib.fann_run.restype = pointer
-    lib.fann_create_standard_array.argtypes = [unsigned, pointer]
-    lib.fann_create_train.argtypes = [unsigned] * 3
-    lib.fann_get_connection_array.argtypes = lib.fann_run.argtypes = lib.fann_train_epoch.argtypes = [pointer] * 2
-    lib.fann_set_weight_array.argtypes = [pointer, pointer, unsigned]
-    lib.fann_train_epoch.restype = lib.fann_set_learning_momentum.restype = None
-    lib.fann_set_learning_rate.argtypes = lib.fann_set_learning_momentum.argtypes = [pointer, ctypes.c_float]
-    for name in ("hidden", "output"):
-        getattr(lib, f"fann_set_activation_function_{name}").argtypes = [pointer, ctypes.c_int]
-        getattr(lib, f"fann_set_activation_steepness_{name}").argtypes = [pointer, VALUE[dtype]]
-    lib.fann_set_training_algorithm.argtypes = lib.fann_set_train_error_function.argtypes = [pointer, ctypes.c_int]
-    lib.fann_destroy.argtypes = lib.fann_destroy_train.argtypes = [pointer]
+    pointer, unsigned, code, value = ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, VALUE[dtype]
+    for result, function, *arguments in (
+            (pointer, "create_standard_array", unsigned, pointer), (pointer, "create_train", unsigned, unsigned, unsigned),
+            (pointer, "run", pointer, pointer), (ctypes.c_float, "train_epoch", pointer, pointer),
+            (None, "set_learning_rate", pointer, ctypes.c_float), (None, "set_learning_momentum", pointer, ctypes.c_float),
+            (None, "set_training_algorithm", pointer, code), (None, "set_train_error_function", pointer, code),
+            (None, "set_activation_function_hidden", pointer, code), (None, "set_activation_function_output", pointer, code),
+            (None, "set_activation_steepness_hidden", pointer, value), (None, "set_activation_steepness_output", pointer, value),
+            (None, "destroy", pointer), (None, "destroy_train", pointer)):
+        function = getattr(lib, f"fann_{function}")
+        function.restype, function.argtypes = result, arguments
     return lib
 
 
-VALUE = {"float32": ctypes.c_float, "float64": ctypes.c_double}
-
-
 def version():
-    library("float32"), library("float64")
-    try:
-        from pathlib import Path
-        real = max(path.resolve().name for path in Path("/usr/lib").glob("*/libfloatfann.so.*"))
-        return real.partition(".so.")[2]
-    except ValueError:
-        return find_library("floatfann")
+    """As the files say: the library itself does not tell."""
+    for dtype in VALUE:
+        library(dtype)
+    files = [path.resolve().name for path in Path("/usr/lib").glob("*/libfloatfann.so.*")]
+    return max(files).partition(".so.")[2] if files else find_library("floatfann")
 
 
 class Data(ctypes.Structure):
@@ -59,8 +56,19 @@ class Data(ctypes.Structure):
                 ("input", ctypes.POINTER(ctypes.c_void_p)), ("output", ctypes.POINTER(ctypes.c_void_p))]
 
 
+class Head(ctypes.Structure):
+    """The public beginning of struct fann.  (fann_set_weight_array searches the net for every weight: hours.)"""
+
+    _fields_ = [("errno_f", ctypes.c_int), ("error_log", ctypes.c_void_p), ("errstr", ctypes.c_void_p),
+                ("learning_rate", ctypes.c_float), ("learning_momentum", ctypes.c_float),
+                ("connection_rate", ctypes.c_float), ("network_type", ctypes.c_int),
+                ("first_layer", ctypes.c_void_p), ("last_layer", ctypes.c_void_p),
+                ("total_neurons", ctypes.c_uint), ("num_input", ctypes.c_uint), ("num_output", ctypes.c_uint),
+                ("weights", ctypes.c_void_p)]
+
+
 class Net:
-    """A net of FANN's with the common start; connections go neuron by neuron, the bias last."""
+    """A net of FANN's with the common start; its weights go neuron by neuron, the bias last."""
 
     def __init__(self, sizes, dtype, start):
         self.lib, self.sizes = library(dtype), sizes
@@ -68,20 +76,16 @@ class Net:
         for layers in ("hidden", "output"):
             getattr(self.lib, f"fann_set_activation_function_{layers}")(self.ann, SIGMOID)
             getattr(self.lib, f"fann_set_activation_steepness_{layers}")(self.ann, 0.5)
-        self.connections = np.zeros(len(start), [("from", "u4"), ("to", "u4"), ("weight", dtype)])
-        self.lib.fann_get_connection_array(self.ann, self.connections.ctypes.data)
-        self.connections["weight"] = self.with_biases_last(start)
-        self.lib.fann_set_weight_array(self.ann, self.connections.ctypes.data, len(start))
-
-    def with_biases_last(self, vector):
-        from workloads import layers_of
-        return np.concatenate([np.column_stack([w, b]).ravel() for w, b in layers_of(vector, self.sizes)])
+        head = ctypes.cast(self.ann, ctypes.POINTER(Head)).contents
+        if (head.num_input, head.num_output) != (sizes[0], sizes[-1]) or not head.weights:
+            raise RuntimeError("this FANN lays out its nets in another way")
+        self.weights = np.ctypeslib.as_array(ctypes.cast(head.weights, ctypes.POINTER(VALUE[dtype])), (len(start),))
+        self.weights[:] = np.concatenate([np.column_stack(layer).ravel() for layer in workloads.layers_of(start, sizes)])
 
     def parameters(self):
-        self.lib.fann_get_connection_array(self.ann, self.connections.ctypes.data)
         parts, at = [], 0
         for p, n in zip(self.sizes, self.sizes[1:]):
-            rows = self.connections["weight"][at:at + n * (p + 1)].reshape(n, p + 1)
+            rows = self.weights[at:at + n * (p + 1)].reshape(n, p + 1)
             parts += [rows[:, :p].ravel(), rows[:, p]]
             at += n * (p + 1)
         return np.concatenate(parts).astype(float)
@@ -92,6 +96,7 @@ class Net:
 
 class Train(Net):
     def __init__(self, sizes, dtype, X, Y, batch_size, eta, start):
+        self.pieces = []
         super().__init__(sizes, dtype, start)
         self.lib.fann_set_train_error_function(self.ann, LINEAR_ERROR)
         self.lib.fann_set_learning_rate(self.ann, eta)
