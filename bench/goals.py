@@ -105,6 +105,7 @@ def calls(results):
         yield goal(f"call {list(MINI)} float32, {'net.predict(x, out)' if 'out' in side else 'net(x)'}", asked * scale,
                    median(result, side), microseconds, at_least=False)
     yield against(results, None, 12, "call", MINI, 1)
+    yield against(results, "onnxruntime", 12, "call", MINI, 1)
 
 
 def inference(results):

@@ -6,6 +6,8 @@
 import json
 import sys
 
+from table import short
+
 # Okabe and Ito's colours, told apart by people with any colour vision, and grey; hatches help further.
 STYLE = {"fastnet": ("#0072B2", ""), "BLAS": ("#56B4E9", ""), "FANN": ("#CC79A7", ""), "jax": ("#009E73", ""),
          "onnxruntime": ("#F0E442", ""), "numpy": ("#E69F00", ""), "torch": ("#D55E00", ""), "torch nn": ("#D55E00", "///"),
@@ -45,8 +47,12 @@ def bars(axes, results, title, unit):
         present = [(i, 1e6 * result["sides"][name]["median"]) for i, result in enumerate(results) if name in result["sides"]]
         axes.bar([i + (at - (len(names) - 1) / 2) * width for i, _ in present], [value - floor for _, value in present], width,
                  bottom=floor, color=colour, hatch=hatch, edgecolor="white" if hatch else "black", linewidth=0.3)
+        if name == "fastnet":
+            for i, value in present:
+                axes.text(i + (at - (len(names) - 1) / 2) * width, value, short(value), ha="center", va="bottom", fontsize=7)
     axes.set_yscale("log")
     axes.set_ylim(floor, 1.6 * max(values))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.set_xticks(range(len(results)), [str(result["sizes"]) for result in results])
     axes.set_title(title, loc="left")
     axes.set_ylabel(unit)
@@ -89,6 +95,7 @@ def growth(found, path):
         axis.set_xscale("log", base=2)
         axis.set_yscale("log")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
         axis.set_xlabel(label)
         axis.set_ylabel("µs a sample")
         axis.grid(linewidth=0.3)

@@ -93,31 +93,39 @@ def main():
     timing.warm_blas()
     roof = fn.roof(refresh=not args.quick and threads == 1)
 
-    about = machine(pinned, roof)
+    about = {"machine": machine(pinned, roof), "versions": peers.versions(modules), "missing": missing,
+             "roof": roof.to_dict(), "effort": effort._asdict(), "quick": args.quick}
     if threads == 1:
-        print("\n".join(f"{name}: {value}" for name, value in about.items()), roof, sep="\n")
-        print("\n".join([f"{name}: {version}" for name, version in peers.versions(modules).items()]
-                        + [f"{name}: not here ({reason})" for name, reason in missing.items()]), "\n", flush=True)
-
+        print_heading(about, roof)
     dtypes = [args.dtype] if args.dtype else ["float32", "float64"]
-    work = [item for item in workloads.all_work(dtypes, args.quick) if args.match in item.name]
-    own = [item for item in work if item.kind.startswith("threads") == (threads > 1) and item.kind.split("-")[0] in kinds]
-    results = list(measured(own, modules, effort, roof, threads))
+    work = [item for item in workloads.all_work(dtypes, args.quick) if args.match in item.name
+            and item.kind.startswith("threads") == (threads > 1) and item.kind.split("-")[0] in kinds]
+    results = []
+    for result in measured(work, modules, effort, roof, threads):
+        results.append(result)
+        save(args.json, about, results)                     # what an interrupted run has found is kept
     if threads == 1:
         if "import" in kinds and not args.match:
             results.append(imports.result([module.NAME for module in modules], args.quick))
             print(table.block(results[-1]), flush=True)
         if "threads" in kinds:
             results += in_two_threads(args)
-
-    found = goals.table(results)
-    if threads == 1:
+        found = goals.table(results)
         known = [goal for goal in found if goal["found"]]
         print(f"\ngoals, in this run ({len(found) - len(known)} not measured):", table.goal_lines(known), sep="\n")
-    if args.json:
-        with open(args.json, "w", encoding="utf-8") as file:
-            json.dump({"machine": about, "versions": peers.versions(modules), "missing": missing, "roof": roof.to_dict(),
-                       "effort": effort._asdict(), "quick": args.quick, "results": results, "goals": found}, file, indent=1)
+    save(args.json, about, results)
+
+
+def print_heading(about, roof):
+    print("\n".join(f"{name}: {value}" for name, value in about["machine"].items()), roof, sep="\n")
+    print("\n".join([f"{name}: {version}" for name, version in about["versions"].items()]
+                    + [f"{name}: not here ({reason})" for name, reason in about["missing"].items()]), "\n", flush=True)
+
+
+def save(path, about, results):
+    if path:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**about, "results": results, "goals": goals.table(results)}, file, indent=1)
 
 
 if __name__ == "__main__":
