@@ -5,7 +5,6 @@ for the processes that they start.
 """
 
 import os
-import sys
 
 THREADS = int(os.environ.get("FASTNET_BENCH_THREADS", "1"))
 
@@ -37,7 +36,3 @@ def pin(threads=THREADS):
 def for_threads(threads):
     """The environment of a process that measures with so many threads."""
     return {**os.environ, "FASTNET_BENCH_THREADS": str(threads), "PYTHONUNBUFFERED": "1"}
-
-
-def python():
-    return sys.executable

@@ -23,7 +23,7 @@ DEPTHS = (1, 2, 3, 4, 5, 6, 7, 8)
 BATCHES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 24, 32, 33, 48, 64, 96, 97, 128, 192, 256, 257, 384, 511, 512,
            513, 768, 1024, 1025, 2048, 2049, 4096)
 CLIFF = 1.4         # times what the flops account for
-EFFORT, QUICK = timing.Effort(5, 0.03), timing.Effort(2, 0.001)
+EFFORT, QUICK = timing.Effort(25, 0.005), timing.Effort(2, 0.001)      # many short turns: the least is undisturbed
 
 
 def curves(quick):

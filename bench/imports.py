@@ -8,6 +8,7 @@ import environment
 import argparse
 import statistics
 import subprocess
+import sys
 
 TURNS = 21
 MODULES = {"numpy": "numpy", "fastnet": "fastnet", "scikit-learn": "sklearn.neural_network", "torch": "torch",
@@ -17,7 +18,7 @@ TIMED = "import time; start = time.perf_counter(); import {}; print(time.perf_co
 
 def seconds(module):
     code = TIMED.format(module)
-    return float(subprocess.run([environment.python(), "-c", code], capture_output=True, check=True).stdout)
+    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
 
 
 def result(names, quick=False):

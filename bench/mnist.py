@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -111,7 +112,7 @@ def two_processors(args):
         return []
     with tempfile.TemporaryDirectory() as directory:
         target = os.path.join(directory, "two.json")
-        command = [environment.python(), __file__, args.file, "--dtype", args.dtype, "--seed", str(args.seed),
+        command = [sys.executable, __file__, args.file, "--dtype", args.dtype, "--seed", str(args.seed),
                    "--epochs", str(args.epochs), "--peers", args.peers, "--json", target]
         if subprocess.run(command, env=environment.for_threads(2)).returncode:
             raise SystemExit("the run with two threads failed")

@@ -19,6 +19,8 @@ PANELS = [("online", None, "Online training: one sample a step", "µs a sample")
           ("minibatch", 128, "Mini-batch training, batch 128", "µs a step"),
           ("call", None, "One vector in, one vector out, from Python", "µs a call"),
           ("inference", 1000, "Batch inference, 1,000 rows", "µs a batch")]
+CURVES = {("training", "float32"): ("#0072B2", "o"), ("training", "float64"): ("#D55E00", "s"),
+          ("online", "float32"): ("#009E73", "D"), ("inference", "float32"): ("#E69F00", "^")}
 FONT = {"font.size": 9, "axes.titlesize": 10, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "fastnet"}
 
 
@@ -84,11 +86,11 @@ def growth(found, path):
     plt = pyplot()
     kinds = [("width", "neurons a layer, net [n, n, n]"), ("depth", "layers of weights, 64 neurons each"),
              ("batch", "samples a batch, net [64, 128, 128, 10]")]
-    colours, markers = ("#0072B2", "#D55E00", "#009E73", "#E69F00"), "osD^"
     figure, axes = plt.subplots(1, 3, figsize=(13, 4.6), layout="constrained")
     for axis, (grows, label) in zip(axes, kinds):
         curves = [curve for curve in found["results"] if curve["grows"] == grows]
-        for curve, colour, marker in zip(curves, colours, markers):
+        for curve in curves:
+            colour, marker = CURVES[curve["curve"].split(",")[0], curve["curve"].rsplit(", ")[-1]]
             values = [point["value"] for point in curve["points"]]
             axis.plot(values, [1e6 * point["seconds"] for point in curve["points"]], color=colour, marker=marker, markersize=3,
                       linewidth=1, label=curve["curve"])

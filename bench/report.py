@@ -69,7 +69,8 @@ def about(found):
     memory = ", ".join(f"{name} {roof['read'][name]:.0f} / {roof['update'][name]:.0f}" for name in roof["read"])
     return (f"{machine['date']}: {machine['processor']}, {machine['level']}, {machine['system']}, Python {machine['python']}; "
             f"fastnet {found['versions']['fastnet'].split(',')[0]}{', ' + versions if versions else ''}. One thread where nothing "
-            f"else is said, medians of {found['effort']['repeats']} turns. Roof of one thread: {roof['gflops']['float32']:.0f} "
+            f"else is said, medians of {found['effort']['repeats']} turns"
+            f"{' of processor time on a busy machine' if found['clock'] == 'processor' else ''}. Roof of one thread: {roof['gflops']['float32']:.0f} "
             f"GFLOP/s float32, {roof['gflops']['float64']:.0f} float64; GB/s read / updated: {memory}.")
 
 
@@ -83,7 +84,7 @@ def markdown(found, mnist=None, pictures=()):
         for kind, title in SECTIONS:
             chosen = [result for result in found["results"] if result["kind"] == kind and result["dtype"] in (dtype, "")]
             if chosen and (kind != "import" or dtype == "float32"):
-                tables.append(f"{title}, {dtype}:\n\n{table(chosen)}" if kind != "import" else f"{title}:\n\n{table(chosen)}")
+                tables.append(f"{title}{', ' + dtype if kind != 'import' else ''}:\n\n{table(chosen)}")
         if dtype == "float64" and tables:
             tables = ["<details><summary>The same in float64</summary>", *tables, "</details>"]
         parts += tables

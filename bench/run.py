@@ -39,6 +39,8 @@ def arguments():
     parser.add_argument("--peers", default="all", help=f"all, none, or some of {', '.join(peers.OTHERS)}")
     parser.add_argument("--repeats", type=int, default=timing.FULL.repeats, help="turns of each side")
     parser.add_argument("--seconds", type=float, default=timing.FULL.seconds, help="of a turn")
+    parser.add_argument("--cpu-time", action="store_true",
+                        help="count the processor's time, not the clock's: for a busy machine; one thread only")
     parser.add_argument("--quick", action="store_true", help="small nets, short turns: whether it runs, not how fast")
     parser.add_argument("--json", help="file to write")
     return parser.parse_args()
@@ -74,7 +76,7 @@ def in_two_threads(args):
         return []
     with tempfile.TemporaryDirectory() as directory:
         target = os.path.join(directory, "threads.json")
-        command = [environment.python(), __file__, *sys.argv[1:], "--only", "threads", "--json", target]
+        command = [sys.executable, __file__, *sys.argv[1:], "--only", "threads", "--json", target]
         if subprocess.run(command, env=environment.for_threads(2)).returncode:
             raise SystemExit("the measurement with two threads failed")
         with open(target, encoding="utf-8") as file:
@@ -90,11 +92,14 @@ def main():
     threads = environment.THREADS
     effort = timing.QUICK if args.quick else timing.Effort(args.repeats, args.seconds)
     modules, missing = modules_for(args.peers)
+    if args.cpu_time:
+        timing.clock = time.process_time
+        kinds = [kind for kind in kinds if kind not in ("threads", "import")]
     timing.warm_blas()
     roof = fn.roof(refresh=not args.quick and threads == 1)
 
     about = {"machine": machine(pinned, roof), "versions": peers.versions(modules), "missing": missing,
-             "roof": roof.to_dict(), "effort": effort._asdict(), "quick": args.quick}
+             "roof": roof.to_dict(), "effort": effort._asdict(), "quick": args.quick, "clock": "processor" if args.cpu_time else "wall"}
     if threads == 1:
         print_heading(about, roof)
     dtypes = [args.dtype] if args.dtype else ["float32", "float64"]

@@ -11,7 +11,6 @@
     infer(sizes, dtype, X, start)
                         prepared for one X, (m, n_in) or (n_in,): run(count) computes the outputs so often;
                         outputs() gives them
-    threaded(threads)   optional: what must be said to use so many threads
 
 `train` or `infer` is missing, or returns None, where the library has no such thing.  `start` is the flat
 vector of parameters.  Everything is laid out, converted, compiled and allocated before `run`.

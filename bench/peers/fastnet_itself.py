@@ -71,7 +71,7 @@ def infer(*work):
 
 
 class Call:
-    """Other ways to call with one sample: `of` makes run(count) and outputs() of a function of (x, out)."""
+    """Another way to call with one sample: function(x), or function(x, out)."""
 
     def __init__(self, function, x, out):
         self.function, self.x, self.out = function, x, out
