@@ -67,11 +67,12 @@ def about(found):
     machine, roof = found["machine"], found["roof"]
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items() if name not in ("fastnet", "BLAS"))
     memory = ", ".join(f"{name} {roof['read'][name]:.0f} / {roof['update'][name]:.0f}" for name in roof["read"])
+    busy = " of processor time, on a busy machine" if found["clock"] == "processor" else ""
     return (f"{machine['date']}: {machine['processor']}, {machine['level']}, {machine['system']}, Python {machine['python']}; "
             f"fastnet {found['versions']['fastnet'].split(',')[0]}{', ' + versions if versions else ''}. One thread where nothing "
-            f"else is said, medians of {found['effort']['repeats']} turns"
-            f"{' of processor time on a busy machine' if found['clock'] == 'processor' else ''}. Roof of one thread: {roof['gflops']['float32']:.0f} "
-            f"GFLOP/s float32, {roof['gflops']['float64']:.0f} float64; GB/s read / updated: {memory}.")
+            f"else is said, medians of {found['effort']['repeats']} turns{busy}. Roof of one thread: "
+            f"{roof['gflops']['float32']:.0f} GFLOP/s float32, {roof['gflops']['float64']:.0f} float64; "
+            f"GB/s read / updated: {memory}.")
 
 
 def markdown(found, mnist=None, pictures=()):
