@@ -51,7 +51,7 @@ def bars(axes, results, title, unit):
                  bottom=floor, color=colour, hatch=hatch, edgecolor="white" if hatch else "black", linewidth=0.3)
         if name == "fastnet":
             for i, value in present:
-                axes.text(i + (at - (len(names) - 1) / 2) * width, value, short(value), ha="center", va="bottom", fontsize=7)
+                axes.text(i + (at + 0.5 - (len(names) - 1) / 2) * width, value, short(value), ha="right", va="bottom", fontsize=7)
     axes.set_yscale("log")
     axes.set_ylim(floor, 1.6 * max(values))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
@@ -75,8 +75,8 @@ def bench(found, path, dtype="float32"):
                              else "black", linewidth=0.3, label=LABELS.get(name, name)) for name in used]
     figure.legend(handles=handles, loc="outside upper center", ncols=5, frameon=False)
     machine = found["machine"]
-    figure.supxlabel(f"{machine['processor']}, {machine['level']}, one thread, {dtype}; medians, log scale: lower is faster",
-                     fontsize=9)
+    figure.supxlabel(f"{machine['processor']}, {machine['level']}, one thread, {dtype}; medians of {found['clock']} time, "
+                     "log scale: lower is faster", fontsize=9)
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
 
