@@ -15,14 +15,16 @@ from fastnet._core cimport blas
 from fastnet._core.backprop cimport backpropagate, feedforward
 from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
-from fastnet._core.kernels cimport Data, infer
+from fastnet._core.kernels cimport Data, infer, predict_narrow
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed
 from fastnet._core.samples cimport data_of
-from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_target, is_vector
+from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 
 cnp.import_array()
+
+ONE = 1                         # what `threads` is if nobody says
 
 cdef enum:
     BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
@@ -84,13 +86,19 @@ cdef class Engine:
     def __call__(self, X):
         """Outputs for a batch (m, n_in) or one sample (n_in,): `predict` without `out`."""
         cdef cnp.npy_intp n_out = self.n_out
+        cdef cnp.npy_intp shape[2]
         if self.direct and is_vector(X, self.typenum, self.n_in):
             out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
+        if is_matrix(X, self.typenum, self.n_in):
+            shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>X, 0), self.n_out
+            out = cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
+            self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
         return self._predict(X, None, 1)
 
-    def predict(self, X, out=None, threads=1):
+    def predict(self, X, out=None, threads=ONE):
         """Outputs of the net.
 
         Parameters
@@ -123,6 +131,10 @@ cdef class Engine:
         if (self.direct and is_vector(X, self.typenum, self.n_in)
                 and is_target(out, self.typenum, self.n_out)):
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        if (threads is ONE and is_matrix(X, self.typenum, self.n_in)
+                and is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X)):
+            self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         return self._predict(X, out, threads)
 
@@ -180,6 +192,9 @@ cdef class Engine:
         if path == "samples":
             for i in range(m):
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
+        elif path == "narrow":
+            with nogil:
+                predict_narrow[real](self.net, parameters, m, x, y)
         elif path == "tiles":
             packed = new_packed[real](self.net, parameters)
             scratch = <char*>PyMem_RawMalloc(packed.work_bytes(rows, sizeof(real)))
