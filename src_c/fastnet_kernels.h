@@ -306,8 +306,10 @@ typedef struct {
         void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \
         void (*predict_narrow)(const fastnet_layout *, const REAL *parameters, size_t m,        \
                                const REAL *x, REAL *out);                                       \
-        void (*predict)(const fastnet_packed *, size_t m, size_t rows, const REAL *x, REAL *out, \
+        void (*predict)(const fastnet_packed *, const fastnet_data *, size_t rows, REAL *out,   \
                         REAL *work, const void **row);                                          \
+        double (*evaluate)(const fastnet_packed *, const fastnet_cost *, const fastnet_data *,  \
+                           size_t rows, REAL *out, REAL *work, const void **row);               \
         void (*begin_step)(fastnet_update *, fastnet_running *, double rate, double cost);      \
         void (*update)(const fastnet_update *, size_t n, const REAL *g, REAL *w, REAL *const *state); \
         double (*sum_of_squares)(size_t n, const REAL *x);                                      \

@@ -7,9 +7,9 @@ import numpy as np
 
 from fastnet._core import plan as planning
 
-from fastnet._core.kernels cimport NARROW, predict_narrow
+from fastnet._core.kernels cimport NARROW, Data, predict_narrow
 from fastnet._core.layout cimport Layout, free_layout, new_layout
-from fastnet._core.packed cimport Packed, new_packed
+from fastnet._core.packed cimport Packed, new_packed, rows_of
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 
@@ -102,6 +102,7 @@ cdef class FrozenEngine:
                 predict_narrow[real](self.layout, <const real*>self.flat.data, m, x, out)
             return 0
         cdef char stack[STACK_BYTES]
+        cdef Data data = rows_of(x, m)
         cdef Py_ssize_t rows = max(1, min(m, ROWS))
         cdef Py_ssize_t n_bytes = self.packed.work_bytes(rows, sizeof(real))
         cdef void* work = stack
@@ -110,10 +111,10 @@ cdef class FrozenEngine:
             if work == NULL:
                 raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
         if 2.0 * m * self.n_parameters < GIL_FLOPS:
-            self.packed.predict(m, rows, x, out, work)
+            self.packed.predict(&data, rows, out, work)
         else:
             with nogil:
-                self.packed.predict(m, rows, x, out, work)
+                self.packed.predict(&data, rows, out, work)
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
         return 0

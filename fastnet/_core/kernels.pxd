@@ -134,8 +134,10 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
         void (*predict_narrow)(const Layout*, const float* parameters, size_t m, const float* x, float* out) noexcept nogil
-        void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
+        void (*predict)(const PackedNet*, const Data*, size_t rows, float* out, float* work,
                         const void** row) noexcept nogil
+        double (*evaluate)(const PackedNet*, const Cost*, const Data*, size_t rows, float* out, float* work,
+                           const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
         void (*update)(const Update*, size_t n, const float* g, float* w, float** state) noexcept nogil
         double (*sum_of_squares)(size_t n, const float* x) noexcept nogil
@@ -173,8 +175,10 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
         void (*predict_narrow)(const Layout*, const double* parameters, size_t m, const double* x, double* out) noexcept nogil
-        void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
+        void (*predict)(const PackedNet*, const Data*, size_t rows, double* out, double* work,
                         const void** row) noexcept nogil
+        double (*evaluate)(const PackedNet*, const Cost*, const Data*, size_t rows, double* out, double* work,
+                           const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
         void (*update)(const Update*, size_t n, const double* g, double* w, double** state) noexcept nogil
         double (*sum_of_squares)(size_t n, const double* x) noexcept nogil

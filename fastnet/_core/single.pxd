@@ -6,7 +6,7 @@ cimport numpy as cnp
 
 cdef enum:
     GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
-    STACK_BYTES = 8192          # work space of a call up to this size lies on the stack
+    STACK_BYTES = 32768         # work space of a call up to this size lies on the stack
 
 
 cdef inline bint is_vector(object x, int typenum, Py_ssize_t n) noexcept:
