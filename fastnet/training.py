@@ -162,9 +162,10 @@ def validate(net, validation, history):
     if validation is None:
         return
     X, Y = validation.X, validation.Y
-    history.validation_cost.append(net._cost_of(X, Y))
+    a = np.empty((len(X), net.sizes[-1]), net.dtype)
+    history.validation_cost.append(net._cost_of(X, Y, None, a))
     if Y.ndim == 1:
-        history.accuracy.append(float(np.mean(net.classify(X) == Y)))
+        history.accuracy.append(float(np.mean(a.argmax(axis=1) == Y)))
 
 
 class Best:

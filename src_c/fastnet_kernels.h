@@ -261,6 +261,8 @@ typedef struct {
     int leave;                  /* share 0 asks all threads to return after this batch */
 } fastnet_trainer;
 
+enum { FASTNET_NARROW = 64 };   /* neurons of a layer that predict_narrow takes at most */
+
 /* A net packed for inference: of its layers p, n, ld, activation, lanes, w and b count, and, where
  * it was packed for derivatives too, backward and transposed. */
 typedef struct {
@@ -306,8 +308,12 @@ typedef struct {
         void (*online_epoch)(const fastnet_trainer *, const fastnet_data *, fastnet_descent *,  \
                              size_t max_rows, fastnet_progress *);                              \
         void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \
-        void (*predict)(const fastnet_packed *, size_t m, size_t rows, const REAL *x, REAL *out, \
+        void (*predict_narrow)(const fastnet_layout *, const REAL *parameters, size_t m,        \
+                               const REAL *x, REAL *out);                                       \
+        void (*predict)(const fastnet_packed *, const fastnet_data *, size_t rows, REAL *out,   \
                         REAL *work, const void **row);                                          \
+        double (*evaluate)(const fastnet_packed *, const fastnet_cost *, const fastnet_data *,  \
+                            size_t rows, REAL *out, REAL *work, const void **row);              \
         size_t (*workspace)(const fastnet_packed *, size_t m);                                  \
         int (*outputs)(const fastnet_packed *, size_t m, const REAL *x, REAL *y, void *workspace); \
         int (*value_and_jacobian)(const fastnet_packed *, size_t m, const REAL *x, REAL *y,     \
@@ -325,6 +331,9 @@ typedef struct {
         void (*dropout_mask)(size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter, REAL *mask); \
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter, \
                           const REAL *x, REAL *out);                                            \
+        size_t (*roof_fma)(size_t rounds, REAL scale, REAL shift, REAL *out);                   \
+        REAL (*roof_read)(size_t n, size_t passes, const REAL *x);                              \
+        void (*roof_update)(size_t n, size_t passes, REAL shift, REAL *x);                      \
     } fastnet_kernels_##PRECISION;
 
 FASTNET_TABLE(float, f32)

@@ -472,7 +472,7 @@ def test_functions_are_called_by_their_addresses(sizes, m, dtype, level, rng):
     a, jacobian = np.empty((m, sizes[-1]), dtype), np.empty((m, sizes[-1], sizes[0]), dtype)
     forward, back = np.empty_like(a), np.empty_like(X)
     call("value", X, a)
-    np.testing.assert_array_equal(a, f(X))
+    assert error_in_eps(a, f(X), dtype) <= 30                            # which may take another path
     call("jacobian", X, jacobian)
     np.testing.assert_array_equal(jacobian, f.jacobian(X))
     a[:], jacobian[:] = 0, 0

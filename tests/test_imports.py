@@ -27,6 +27,7 @@ ALLOWED = {
     "_config": {"_core", "_version"},
     "_threads": set(),
     "explain": {"_core", "_checks"},
+    "_roof": {"_core", "_files", "_version"},
     "training": {"_core", "_checks", "optimizers"},
     "frozen": {"_core", "_checks", "derivatives"},
     "derivatives": {"_core", "_checks"},
@@ -51,7 +52,7 @@ ALLOWED = {
 CORE = {
     "types": set(), "plan": set(), "single": set(), "layout": {"kernels"},
     "kernels": {"types", "layout"}, "blas": {"types"},
-    "costs": {"types", "kernels", "layout"},
+    "costs": {"types", "kernels", "layout"}, "roof": {"kernels"},
     "backprop": {"types", "kernels", "layout", "blas", "costs"},
     "descent": {"types", "kernels", "layout"}, "recipe": {"optimizers"},
     "epoch": {"types", "kernels", "layout", "backprop", "costs", "descent"},

@@ -11,9 +11,9 @@ from fastnet._core import plan as planning
 
 from fastnet._core cimport kernels
 from fastnet._core.kernels cimport (
-    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES, PackedNet, TrainerLayer, pack, padded,
+    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES, Data, PackedNet, TrainerLayer, pack, padded,
 )
-from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
+from fastnet._core.layout cimport ALIGNMENT, Cost, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
 
 
@@ -28,18 +28,26 @@ cdef class Packed:
         PyMem_RawFree(self.memory)
 
     cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil:
-        """Work space for `rows` samples at a time: two buffers of activations, and pointers."""
-        return ALIGNMENT + rows * sizeof(void*) + 2 * rows * self.net.width * itemsize
+        """Work space for `rows` samples at a time: two buffers of activations, two for a cost, and pointers."""
+        return ALIGNMENT + rows * sizeof(void*) + 4 * rows * self.net.width * itemsize
 
-    cdef void predict(self, Py_ssize_t m, Py_ssize_t rows, const real* x, real* out, void* work) noexcept nogil:
-        """out (m, n_out) = a^L of x (m, n_in), `rows` samples at a time."""
+    cdef void predict(self, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil:
+        """out (m, n_out) = a^L of the rows of the data, `rows` samples at a time."""
         cdef real* buffers = <real*>aligned(<uintptr_t>work)
-        cdef const void** row = <const void**>(buffers + 2 * rows * self.net.width)
+        cdef const void** row = <const void**>(buffers + 4 * rows * self.net.width)
         if real is float:
-            self.f32.predict(&self.net, m, rows, x, out, buffers, row)
+            self.f32.predict(&self.net, data, rows, out, buffers, row)
         else:
-            self.f64.predict(&self.net, m, rows, x, out, buffers, row)
+            self.f64.predict(&self.net, data, rows, out, buffers, row)
 
+    cdef double evaluate(self, const Cost* cost, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil:
+        """The summed cost of the data; out (m, n_out) gets a^L unless it is NULL."""
+        cdef real* buffers = <real*>aligned(<uintptr_t>work)
+        cdef const void** row = <const void**>(buffers + 4 * rows * self.net.width)
+        if real is float:
+            return self.f32.evaluate(&self.net, cost, data, rows, out, buffers, row)
+        else:
+            return self.f64.evaluate(&self.net, cost, data, rows, out, buffers, row)
 
     cdef size_t workspace(self, Py_ssize_t m, bint single) noexcept nogil:
         """Bytes of the work space of `differentiate`."""

@@ -128,13 +128,14 @@ def split(count, shares, multiple):
 class InferencePlan(NamedTuple):
     """How outputs of m samples are computed."""
 
-    path: str                  # "samples" (one by one), "tiles" (packed for the call) or "plain"
+    path: str                  # "samples" (one by one), "narrow", "tiles" (packed for the call) or "plain"
     rows: int                  # samples of one block
     threads: int
 
 
 # Counted: packing costs about as much as the products of PACK_FROM samples save.
 PACK_FROM = 8
+NARROW = 64                    # FASTNET_NARROW: up to here samples lie in lanes
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
 THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
 
@@ -157,9 +158,10 @@ def plan_inference(sizes, m, threads=1):
         return InferencePlan("plain", max(1, min(m, 256)), 1)
     if m < PACK_FROM:
         return InferencePlan("samples", 1, 1)
+    path = "narrow" if max(sizes) <= NARROW else "tiles"
     flops = 2.0 * m * sum(p * n for p, n in zip(sizes, sizes[1:]))
     most = min(m // PACK_FROM, int(flops / THREAD_FLOPS))      # every part takes the path of the whole
-    return InferencePlan("tiles", min(m, INFERENCE_ROWS), max(1, min(threads, most)))
+    return InferencePlan(path, min(m, INFERENCE_ROWS), max(1, min(threads, most)))
 
 
 def inputs_in_lanes(l, p, n, lanes):
