@@ -126,13 +126,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dtype", choices=["float32", "float64"], action="append")
     parser.add_argument("--turns", type=int, default=60)
+    parser.add_argument("--quick", action="store_true", help="two turns of the smallest net: whether it runs")
     options = parser.parse_args()
+    if options.quick:
+        options.turns = 2
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     loop = compiled_loop()
     for dtype in options.dtype or ["float32", "float64"]:
         print(f"value and Jacobian, {dtype}, level {kernels.level()}")
-        for sizes, activation in NETS:
+        for sizes, activation in NETS[1:2] if options.quick else NETS:
             net = fn.Network(sizes, activation=activation, dtype=dtype, seed=0)
             for m in (1, 100):
                 value, both = in_c(loop, net.freeze(), dtype, m, options.turns)

@@ -12,7 +12,8 @@ class FrozenNetwork(FrozenEngine):
 
     It keeps what it needs: the Network it came from may be trained on or freed.  A call has its
     work space to itself, so one frozen net may be called by any number of threads at once, with
-    the same bits as from one.
+    the same bits as from one.  Derivatives take the weights the other way round, so they may lie
+    there packed twice: with the plain parameters up to three times the Network's memory.
 
     Attributes
     ----------

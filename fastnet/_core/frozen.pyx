@@ -110,6 +110,13 @@ cdef class FrozenEngine:
         ------
         ValueError, TypeError
             If X or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.jacobian([0.5, 0.5])
+        array([[3., 5.]])
         """
         if is_vector(X, self.typenum, self.n_in):
             if out is None:
@@ -139,6 +146,13 @@ cdef class FrozenEngine:
         ------
         ValueError, TypeError
             If X or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.value_and_jacobian([0.5, 0.5])
+        (array([5.]), array([[3., 5.]]))
         """
         cdef cnp.npy_intp n_out = self.n_out
         if is_vector(X, self.typenum, self.n_in):
@@ -173,6 +187,13 @@ cdef class FrozenEngine:
         ------
         ValueError, TypeError
             If X, V or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.jvp([0.5, 0.5], [1.0, -1.0])
+        array([-2.])
         """
         cdef cnp.npy_intp n_out = self.n_out
         if is_vector(X, self.typenum, self.n_in) and is_vector(V, self.typenum, self.n_in):
@@ -203,6 +224,13 @@ cdef class FrozenEngine:
         ------
         ValueError, TypeError
             If X, U or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.vjp([0.5, 0.5], [2.0])
+        array([ 6., 10.])
         """
         cdef cnp.npy_intp n_in = self.n_in
         if is_vector(X, self.typenum, self.n_in) and is_vector(U, self.typenum, self.n_out):
