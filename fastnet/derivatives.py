@@ -14,13 +14,13 @@ Hessian products of such a net leave out what its kinks would add (delta functio
 import numpy as np
 
 from fastnet import _checks
-from fastnet._core.derivatives import Derivatives
 
 
 class Differentiable:
     """The derivatives of Network; a batch (m, n_in) gives one result a sample, a sample (n_in,) its own."""
 
     def _derivatives(self):
+        from fastnet._core.derivatives import Derivatives           # four compiled modules that not every user needs
         return Derivatives(self.sizes, *self._codes(self.sizes[-1], self.dtype), self.parameters)
 
     def jacobian(self, X):
