@@ -130,7 +130,7 @@ def test_methods_that_trust_their_arguments_are_private():
     public = {name for name in dir(fn.Network) if not name.startswith("_")}
     assert public == {"backprop", "check_gradient", "classify", "copy", "cost", "dtype", "explain", "fit", "forward",
                       "freeze", "hessian_vector", "input_gradient", "jacobian", "jvp", "laplacian", "n_parameters",
-                      "parameter_jacobian", "per_sample_gradients", "vjp", "parameters", "partial_fit", "predict", "save", "sizes", "summary",
-                      "value_and_gradient"}
+                      "parameter_jacobian", "parameters", "partial_fit", "per_sample_gradients", "predict", "save", "sizes",
+                      "summary", "value_and_gradient", "vjp"}
     assert {name for name in dir(fn.FrozenNetwork) if not name.startswith("_")} == {
-        "activations", "dtype", "parameters", "predict", "sizes"}
+        "activations", "dtype", "jacobian", "jvp", "parameters", "predict", "sizes", "value_and_jacobian", "vjp"}
