@@ -454,20 +454,21 @@ def test_nan_stays_with_its_sample(dtype, path, level, rng):
 # -- called from other code --------------------------------------------------
 
 
-@pytest.mark.parametrize("sizes", [(10, 64, 64, 1), (3, 9, 17), (1, 1)], ids=str)
+@pytest.mark.parametrize("sizes", [(10, 64, 64, 1), (3, 9, 17), (1, 1), (2, 3, 101), (5, 3, 101, 2)], ids=str)
 @pytest.mark.parametrize("m", [1, 2, 7, 130])
 def test_functions_are_called_by_their_addresses(sizes, m, dtype, level, rng):
     f = random_net(rng, sizes, dtype).freeze()
     X, V, U = (rng.standard_normal((m, n)).astype(dtype) for n in (sizes[0], sizes[0], sizes[-1]))
     size_of = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(kernels.CALLS[dtype.name]["workspace"])
     n_bytes = size_of(f._address, m)
-    work = np.full(n_bytes + 1 + 64, 0xAB, np.uint8)                     # NaN, and a guard after it
+    work = np.empty(n_bytes + 1 + 64, np.uint8)
 
     def call(name, *arrays):
         function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_void_p] * (len(arrays) + 1))
         pointers = [array.ctypes.data for array in arrays]
+        work[:] = 0xFF                                       # NaN everywhere, and a guard at both ends
         assert function(kernels.CALLS[dtype.name][name])(f._address, m, *pointers, work.ctypes.data + 1) == 0
-        assert (work[n_bytes + 1:] == 0xAB).all() and work[0] == 0xAB
+        assert (work[n_bytes + 1:] == 0xFF).all() and work[0] == 0xFF
 
     a, jacobian = np.empty((m, sizes[-1]), dtype), np.empty((m, sizes[-1], sizes[0]), dtype)
     forward, back = np.empty_like(a), np.empty_like(X)
