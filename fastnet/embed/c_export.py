@@ -62,7 +62,7 @@ def export_c(frozen, path, name, header):
     """FrozenNetwork.export_c, whose docstring says what is written."""
     name = name_from(check_path(path)) if name is None else check_name(name)
     text, declared = write_c(frozen, name)
-    write_text({path: text} if header is None else {path: text, header: declared})
+    write_text([(path, text)] if header is None else [(path, text), (header, declared)])
 
 
 def write_c(frozen, name):

@@ -93,10 +93,10 @@ def constants(rows, columns):
 
 
 def write_text(texts):
-    """Write {path: text}, each file whole or not at all, none before every path is seen to be one to write to."""
-    targets = {os.path.realpath(check_path(path)): text for path, text in texts.items()}
+    """Write (path, text) pairs, each file whole or not at all, none before every path is seen to be one to write to."""
+    targets = {os.path.realpath(check_path(path)): text for path, text in texts}
     if len(targets) < len(texts):
-        raise ValueError(f"each file needs a path of its own; got {', '.join(map(repr, texts))}")
+        raise ValueError(f"each file needs a path of its own; got {', '.join(str(path) for path, _ in texts)}")
     modes = {target: mode_to_keep(target) for target in targets}
     for target, text in targets.items():
         write_atomically(target, modes[target], [text.encode("ascii")])

@@ -29,17 +29,18 @@ class Vectors:
 
 def sample(net, x):
     """y and ∂y/∂x with their tolerances, for one x in float64."""
+    from fastnet import activations
     from fastnet.network import Network
 
     exact = Network(net.sizes, activation=net.activations, init=net.parameters.astype(float))
-    zs, activations = exact.forward(x)
+    zs, outputs = exact.forward(x)
     eps = np.finfo(net.dtype).eps
     below, error = x, np.zeros(len(x))
     jacobian, off = np.eye(len(x)), np.zeros((len(x), len(x)))
-    for name, w, b, z, a in zip(net.activations, exact.weights, exact.biases, zs, activations):
+    for name, w, b, z, a in zip(net.activations, exact.weights, exact.biases, zs, outputs):
         gamma, size = (w.shape[1] + 2) * eps, np.abs(w)
         z_error = size @ error + gamma * (size @ np.abs(below) + np.abs(b))
-        slope = derivative(name, z, a)
+        slope = activations.derivative(name, z)
         through = np.abs(slope)
         bend = 2 * z_error + (near_a_kink(name, z, z_error) if name in KINKS else 0) + ACTIVATION_ULPS * eps
         if name == "softmax":
@@ -61,12 +62,6 @@ def apply(slope, x):
 
 def near_a_kink(name, z, z_error):
     return sum((np.abs(z - kink) <= z_error).astype(float) for kink in KINKS[name])
-
-
-def derivative(name, z, a):
-    """f'(z), (n,); of softmax its Jacobian, (n, n)."""
-    from fastnet import activations
-    return activations.derivative(name, z)
 
 
 # -- C -----------------------------------------------------------------------
