@@ -6,16 +6,19 @@
 2260
 """
 
+from fastnet import costs
 from fastnet._version import __version__
 from fastnet.gradient_check import GradientCheck
 from fastnet.network import Backprop, Forward, Network
 from fastnet.training import EpochInfo, History
 
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
-_LAZY_MODULES = ("activations", "datasets", "full_batch", "initializers", "optimizers", "persistence", "reference", "schedules")
+_LAZY_MODULES = ("activations", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence", "reference",
+                 "schedules")
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "__version__",
-           "activations", "datasets", "load", "optimizers", "reference", "schedules", "show_config", *_OPTIMIZERS]
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
+           "__version__", "activations", "costs", "datasets", "load", "optimizers", "reference", "roof", "schedules",
+           "show_config", *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -32,6 +35,9 @@ def __getattr__(name):
     if name == "load":
         from fastnet.persistence import load
         return load
+    if name in ("Roof", "roof"):
+        from fastnet import _roof
+        return getattr(_roof, name)
     if name == "show_config":
         from fastnet._config import show_config
         return show_config

@@ -8,6 +8,8 @@ Messages name the argument, what was expected and what came.
 import math
 import numbers
 import operator
+import re
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,11 +35,16 @@ def check_count(name, value, minimum=1, maximum=None):
     return value
 
 
-def check_positive(name, value):
-    """A finite float above 0."""
+def check_number(name, value):
+    """A float, of whatever value."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number; got {describe(value)}")
-    number = float(value)
+    return float(value)
+
+
+def check_positive(name, value):
+    """A finite float above 0."""
+    number = check_number(name, value)
     if not (math.isfinite(number) and number > 0):
         raise ValueError(f"{name} must be finite and greater than 0; got {value}")
     return number
@@ -71,6 +78,14 @@ def check_threads(threads):
     return threads
 
 
+def check_between(name, value, low, high):
+    """A float above `low` and below `high`."""
+    number = check_positive(name, value)
+    if not low < number < high:
+        raise ValueError(f"{name} must lie between {low} and {high}, neither included; got {value}")
+    return number
+
+
 def check_flag(name, value):
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} must be True or False; got {describe(value)}")
@@ -89,6 +104,15 @@ def check_choice(name, value, choices):
     return value
 
 
+def check_name(name, value):
+    """A word that a file can hold."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str; got {describe(value)}")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", value):
+        raise ValueError(f"{name} must be 1 to 64 letters, digits, underscores, dots or hyphens; got {describe(value)}")
+    return value
+
+
 def check_seed(seed):
     """A numpy Generator: of its own from an int or None, the very one if one is given."""
     if isinstance(seed, np.random.Generator):
@@ -102,6 +126,36 @@ def describe(value):
     """A value in a message: its text and type, shortened."""
     text = repr(value)
     return f"{text if len(text) <= 60 else text[:57] + '...'} ({type(value).__name__})"
+
+
+# -- costs -------------------------------------------------------------------
+
+def check_output_weights(weights):
+    """One factor per target as a tuple of floats, or None: all 1."""
+    if weights is None:
+        return None
+    weights = as_numbers("output_weights", weights)
+    if weights.ndim != 1 or not weights.size:
+        raise ValueError(f"output_weights must have shape (n,), one number per output; got shape {weights.shape}")
+    check_nonnegative("output_weights", weights)
+    if not weights.any():
+        raise ValueError("output_weights must not all be 0")
+    return tuple(weights.astype(float).tolist())
+
+
+def check_tau(tau):
+    """The quantile to learn: a float between 0 and 1, or a tuple of them, one per output."""
+    if isinstance(tau, (list, tuple, np.ndarray)) and np.ndim(tau) == 1 and len(tau):
+        return tuple(check_between(f"tau[{j}]", value, 0, 1) for j, value in enumerate(tau))
+    return check_between("tau", tau, 0, 1)
+
+
+def check_custom(what, array, shape, dtype):
+    """What a cost in Python gave back."""
+    array = as_numbers(what, array)
+    if array.shape != shape:
+        raise ValueError(f"{what} must have shape {shape}; got shape {array.shape}")
+    return as_dtype(array, dtype)
 
 
 # -- the shape of a net ------------------------------------------------------
@@ -214,25 +268,72 @@ def check_rows(X):
         raise ValueError(f"X must have at most {MAX_DIMENSION} rows here; got {shape[0]}")
 
 
-def check_samples(X, Y, sizes, dtype, dense=False):
-    """X as (m, n_in) and Y as (m, n_out), or (m,) intp where integer labels were given."""
-    X, single = (check_dense if dense else check_inputs)(X, sizes[0], dtype)
+class Samples(NamedTuple):
+    """A batch as the engine takes it; rows that count nothing are gone."""
+
+    X: object                      # (m, n_in) ndarray, or Compressed
+    Y: np.ndarray                  # (m, targets of the cost), or (m,) intp: labels
+    weight: np.ndarray | None      # (m,) float64, all above 0; None: 1
+    kept: np.ndarray | None        # bool, one for each row given; None: all
+
+    def mean_one(self):
+        """The weights with mean 1, in the net's dtype: their sum divides out of every mean."""
+        if self.weight is None:
+            return None
+        largest = self.weight / self.weight.max()          # sums of any weights stay finite
+        return (largest / largest.mean()).astype(self.X.dtype)
+
+    def take(self, rows):
+        """Some of the rows, by their numbers."""
+        X = self.X.take(rows) if isinstance(self.X, Compressed) else self.X[rows]
+        return Samples(X, self.Y[rows], None if self.weight is None else self.weight[rows], None)
+
+
+def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False):
+    """What a net takes a cost or a gradient of."""
+    cost, n_out, dtype = net.cost_function, net.sizes[-1], net.dtype
+    X, single = (check_dense if dense else check_inputs)(X, net.sizes[0], dtype)
     if not len(X):
         raise ValueError("X must hold at least one sample; got none")
-    return X, check_targets(Y, len(X), single, sizes[-1], dtype)
+    Y = check_targets(Y, len(X), single, cost.n_targets(n_out), dtype, cost.labels)
+    weight = check_weights(sample_weight, class_weight, Y, n_out)
+    kept = None
+    if weight is not None and not weight.all():
+        kept = weight > 0
+        X, Y, weight, _ = Samples(X, Y, weight, None).take(np.flatnonzero(kept))
+    if Y.ndim == 1 and cost.labels == "one_hot":
+        Y = one_hot(Y, n_out, dtype)
+    check_target_values(Y, cost)
+    return Samples(X, Y, weight, kept)
 
 
-def check_targets(Y, m, single, n_out, dtype):
+def check_target_values(Y, cost):
+    """What a cost demands of targets; NaN is left to check_finite."""
+    if Y.ndim == 1:
+        return
+    if cost.ignore_nan and np.isnan(Y).all():
+        raise ValueError("Y must hold at least one target that is not NaN; got none")
+    if cost.target_range is None:
+        return
+    least, most = cost.target_range
+    wrong = (Y < least) if most is None else (Y < least) | (Y > most)
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        expected = f"at least {least}" if most is None else f"between {least} and {most}"
+        raise ValueError(f"Y must be {expected} for {cost.name}; row {row}, column {column} is {Y[row, column]}")
+
+
+def check_targets(Y, m, single, n_out, dtype, labels):
     Y = as_numbers("Y", Y)
     if single and Y.shape in ((), (n_out,)) and not (Y.ndim == 1 and n_out == 1 and m != 1):
         Y = Y[None]
-    if Y.ndim == 1 and n_out > 1:
+    if Y.ndim == 1 and n_out > 1 and labels:
         return check_labels(Y, m, n_out)
     if Y.ndim == 1 and n_out == 1:
         Y = Y[:, None]
     if Y.shape != (m, n_out):
-        labels = f", or labels of shape ({m},)" if n_out > 1 else ""
-        raise ValueError(f"Y must have shape ({m}, {n_out}), row for row with X{labels}; got shape {Y.shape}")
+        or_labels = f", or labels of shape ({m},)" if n_out > 1 and labels else ""
+        raise ValueError(f"Y must have shape ({m}, {n_out}), row for row with X{or_labels}; got shape {Y.shape}")
     return as_dtype(Y, dtype)
 
 
@@ -248,6 +349,58 @@ def check_labels(Y, m, n_out):
     return np.require(Y, dtype=np.intp, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
+def check_weights(sample_weight, class_weight, Y, n_out):
+    """What each of the m samples counts, (m,) float64, or None: all the same."""
+    if sample_weight is None and class_weight is None:
+        return None
+    m = len(Y)
+    weight = np.ones(m)
+    if sample_weight is not None:
+        given = as_numbers("sample_weight", sample_weight)
+        if given.shape != (m,) and not (m == 1 and given.shape == ()):
+            raise ValueError(f"sample_weight must have shape ({m},), one number per row of X; got shape {given.shape}")
+        weight *= given
+        check_nonnegative("sample_weight", weight)
+    if class_weight is not None:
+        labels = labels_in(Y, n_out)
+        weight *= np.array(check_class_weight(class_weight, labels, max(n_out, 2)))[labels]
+    if not weight.any():
+        raise ValueError("sample_weight and class_weight must leave at least one sample that counts; all are 0")
+    return weight
+
+
+def check_nonnegative(name, numbers):
+    wrong = ~((numbers >= 0) & (numbers < np.inf))
+    if wrong.any():
+        raise ValueError(f"{name} must be finite and at least 0; got {numbers[wrong][0]}")
+
+
+def labels_in(Y, n_out):
+    """The class of each row: labels as they are, or a single output's 0 and 1."""
+    if Y.ndim == 1:
+        return Y
+    if n_out == 1 and ((Y == 0) | (Y == 1)).all():
+        return Y[:, 0].astype(np.intp)
+    raise ValueError(f"class_weight needs labels in Y, shape ({len(Y)},), or 0 and 1 for one output; got targets of "
+                     f"shape {Y.shape}")
+
+
+def check_class_weight(class_weight, labels, n_classes):
+    """One weight for each class: those given, 1 for others; "balanced": m / (classes there · samples of it)."""
+    if isinstance(class_weight, str):
+        check_choice("class_weight", class_weight, ("balanced",))
+        count = np.bincount(labels, minlength=n_classes)
+        return [len(labels) / (np.count_nonzero(count) * samples) if samples else 0.0 for samples in count]
+    if not hasattr(class_weight, "items"):
+        raise TypeError(f"class_weight must be a dict from labels to numbers, or 'balanced'; got {describe(class_weight)}")
+    weights = [1.0] * n_classes
+    for label, value in class_weight.items():
+        weights[check_count("a label in class_weight", label, minimum=0, maximum=n_classes - 1)] = \
+            check_number("class_weight", value)
+    check_nonnegative("class_weight", np.array(weights))
+    return weights
+
+
 def one_hot(labels, n_out, dtype):
     """Labels (m,) as rows of zeros with a one, (m, n_out)."""
     Y = np.zeros((len(labels), n_out), dtype)
@@ -255,15 +408,18 @@ def one_hot(labels, n_out, dtype):
     return Y
 
 
-def check_finite(name, array, dtype):
-    """Raise if a checked array holds NaN or infinity; labels can't."""
+def check_finite(name, array, dtype, but_nan=False):
+    """Raise if a checked array holds NaN, unless that is allowed, or infinity; labels can't."""
     if isinstance(array, Compressed):
         if not kernels.is_finite(array.values):
             at = np.flatnonzero(~np.isfinite(array.values))[0]
             row = np.searchsorted(array.starts, at, side="right") - 1
             raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {array.columns[at]} is {array.values[at]}")
     elif array.dtype == dtype and not kernels.is_finite(array):
-        row, column = np.argwhere(~np.isfinite(array))[0]
+        wrong = np.argwhere(np.isinf(array) if but_nan else ~np.isfinite(array))
+        if not len(wrong):
+            return
+        row, column = wrong[0]
         raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {column} is {array[row, column]}")
 
 

@@ -63,7 +63,8 @@ def _add_net_options(group):
                        help="of the hidden layers (default: sigmoid)")
     group.add_argument("--output", metavar="NAME", help="of the output layer (default: as the hidden ones; "
                                                         "identity where the targets are numbers)")
-    group.add_argument("--cost", default="quadratic", metavar="NAME", help="(default: quadratic)")
+    group.add_argument("--cost", default="quadratic", metavar="NAME",
+                       help="its parameters in brackets: 'huber(delta=2)' (default: quadratic)")
     group.add_argument("--dtype", default="float64", choices=["float64", "float32"], help="(default: float64)")
     group.add_argument("--init", default="auto", metavar="NAME", help="initial weights (default: auto)")
 
@@ -98,7 +99,7 @@ def train(args):
     epochs = fit(args, net, data, eta)
 
     report = {
-        "source": args.source, "sizes": net.sizes, "activations": net.activations, "cost": net.cost_name,
+        "source": args.source, "sizes": net.sizes, "activations": net.activations, "cost": net.cost_function.to_text(),
         "dtype": net.dtype.name, "n_parameters": net.n_parameters, "seed": args.seed, "classes": data.classes,
         "train_rows": len(data.x_train), "held_out_rows": 0 if data.x_test is None else len(data.x_test),
         "epochs": args.epochs, "batch_size": args.batch_size, "learning_rate": eta,
@@ -189,10 +190,13 @@ def is_one_hot(y):
 
 
 def build(args, data):
+    from fastnet import costs
     from fastnet.network import Network
 
+    cost = costs.from_text(args.cost)
     n_in = data.x_train.shape[1]
     n_out = len(data.classes) if data.classes else data.y_train.shape[1]
+    n_out = cost.n_outputs(n_out)
     sizes = args.sizes or [n_in, *args.hidden, n_out]
     if sizes[0] != n_in:
         raise CommandError(f"--sizes must begin with {n_in}, the inputs of {args.source}; got {sizes[0]}")
@@ -201,7 +205,7 @@ def build(args, data):
         what = "classes" if data.classes else "targets"
         raise CommandError(f"--sizes must end with {n_out}, the {what} of {args.source}; got {sizes[-1]}")
     output = args.output or (None if data.classes else "identity")
-    return Network(sizes, activation=args.activation, output=output, cost=args.cost, dtype=args.dtype, init=args.init,
+    return Network(sizes, activation=args.activation, output=output, cost=cost, dtype=args.dtype, init=args.init,
                    seed=args.seed)
 
 
@@ -273,7 +277,7 @@ def time_reference(args, net, data, start, eta, fastnet_seconds):
     from fastnet import reference
 
     unknown = [name for name in net.activations if name not in reference.ACTIVATIONS and name not in reference.ROW_ACTIVATIONS]
-    unknown += [name for name in [net.cost_name] if name not in reference.COSTS]
+    unknown += [text for text in [net.cost_function.to_text()] if text not in reference.COSTS]
     if unknown:
         print(f"fastnet: warning: no comparison: the reference has no {', '.join(unknown)}", file=sys.stderr)
         return None

@@ -41,23 +41,30 @@ class Description(NamedTuple):
 
 
 _ABOUT = {
-    "sigmoid": ("1 / (1 + e^-z)", "a (1 - a)", "(0, 1)", (2.5, 2), "M. Nielsen, Neural networks and deep learning, 2015"),
+    "sigmoid": ("1 / (1 + e^-z)", "a (1 - a)", "(0, 1)", (2.5, 2),
+                "M. Nielsen, Neural networks and deep learning, 2015"),
     "tanh": ("tanh z", "1 - a^2", "(-1, 1)", (2.5, 2), "Y. LeCun et al., Efficient BackProp, 1998"),
     "relu": ("max(z, 0)", "1 where z > 0, else 0", "[0, inf)", (0, 0), "V. Nair, G. Hinton, 2010"),
     "identity": ("z", "1", "(-inf, inf)", (0, 0), "linear outputs"),
-    "leaky_relu": ("z, or 0.01 z below 0", "1 where z > 0, else 0.01", "(-inf, inf)", (1, 1), "A. Maas, A. Hannun, A. Ng, 2013"),
+    "leaky_relu": ("z, or 0.01 z below 0", "1 where z > 0, else 0.01", "(-inf, inf)", (1, 1),
+                   "A. Maas, A. Hannun, A. Ng, 2013"),
     "elu": ("z, or e^z - 1 below 0", "1, or a + 1 up to 0; f'' is 1 at 0, as from the left", "(-1, inf)", (2, 2),
             "D. Clevert, T. Unterthiner, S. Hochreiter, 2015"),
-    "selu": ("s z, or s t (e^z - 1) below 0; s = 1.0507..., t = 1.6732...", "s, or a + s t up to 0", "(-s t, inf)", (2.5, 2),
+    "selu": ("s z, or s t (e^z - 1) below 0; s = 1.0507..., t = 1.6732...", "s, or a + s t up to 0",
+             "(-s t, inf)", (2.5, 2),
              "G. Klambauer et al., Self-normalizing neural networks, 2017"),
-    "gelu": ("z Phi(z), Phi of N(0, 1)", "Phi(z) + z phi(z)", "[-0.17, inf)", (4.5, 4.5), "D. Hendrycks, K. Gimpel, 2016"),
-    "gelu_tanh": ("z (1 + tanh u) / 2, u = sqrt(2 / pi) (z + 0.044715 z^3)", "by the chain rule", "[-0.17, inf)", (3, 3),
+    "gelu": ("z Phi(z), Phi of N(0, 1)", "Phi(z) + z phi(z)", "[-0.17, inf)", (4.5, 4.5),
+             "D. Hendrycks, K. Gimpel, 2016"),
+    "gelu_tanh": ("z (1 + tanh u) / 2, u = sqrt(2 / pi) (z + 0.044715 z^3)", "by the chain rule",
+                  "[-0.17, inf)", (3, 3),
                   "D. Hendrycks, K. Gimpel, 2016"),
-    "silu": ("z sigmoid(z)", "s + z s (1 - s), s = sigmoid(z)", "[-0.28, inf)", (3, 3), "S. Elfwing, E. Uchibe, K. Doya, 2017"),
+    "silu": ("z sigmoid(z)", "s + z s (1 - s), s = sigmoid(z)", "[-0.28, inf)", (3, 3),
+             "S. Elfwing, E. Uchibe, K. Doya, 2017"),
     "softplus": ("log(1 + e^z)", "sigmoid(z) = 1 - e^-a", "(0, inf)", (3, 2.5), "C. Dugas et al., 2001"),
     "softsign": ("z / (1 + |z|)", "(1 - |a|)^2; f'' is 0 at 0, between 2 and -2", "(-1, 1)", (1.5, 1.5),
                  "X. Glorot, Y. Bengio, 2010"),
-    "hard_sigmoid": ("min(max(z + 3, 0), 6) / 6", "1/6 where 0 < a < 1, else 0", "[0, 1]", (1, 1), "A. Howard et al., MobileNetV3, 2019"),
+    "hard_sigmoid": ("min(max(z + 3, 0), 6) / 6", "1/6 where 0 < a < 1, else 0", "[0, 1]", (1, 1),
+                     "A. Howard et al., MobileNetV3, 2019"),
     "hard_tanh": ("min(max(z, -1), 1)", "1 where -1 < z < 1, else 0", "[-1, 1]", (0, 0), "R. Collobert, 2004"),
     "sin": ("sin z", "cos z", "[-1, 1]", (1.5, 1.5), "V. Sitzmann et al., 2020"),
     "gaussian": ("e^-(z^2)", "-2 z a", "(0, 1]", (1.5, 1.5), "D. Broomhead, D. Lowe, 1988"),
@@ -177,9 +184,9 @@ def second_derivative(name, z):
     z = _checked(name, z)
     a = kernels.elementwise(name, z)
     if name in kernels.BY_ROW:
-        from_mean = np.eye(a.shape[-1], dtype=a.dtype) - a[..., None, :]        # [i, j]: [i = j] - a_j
-        spread = a[..., :, None] * from_mean                                    # [j, k]: the covariance, a_j ([j = k] - a_k)
-        return a[..., :, None, None] * (from_mean[..., :, :, None] * from_mean[..., :, None, :] - spread[..., None, :, :])
+        centred = np.eye(a.shape[-1], dtype=a.dtype) - a[..., None, :]      # [i, j]: [i = j] - a_j
+        spread = a[..., :, None] * centred                                  # [j, k]: a_j ([j = k] - a_k), the Jacobian
+        return a[..., :, None, None] * (centred[..., :, :, None] * centred[..., :, None, :] - spread[..., None, :, :])
     return kernels.elementwise(name + "_second", z, a)
 
 

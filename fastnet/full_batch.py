@@ -174,7 +174,7 @@ def minimize_cost(net, X, Y, method="lbfgs", *, max_iterations=100, callback=Non
     max_iterations = _checks.check_count("max_iterations", max_iterations)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable; got {_checks.describe(callback)}")
-    X, Y = _checks.check_samples(X, Y, net.sizes, net.dtype)
+    X, Y, _, _ = _checks.check_samples(net, X, Y)
     evaluate = Evaluation(net, X, Y, value_and_gradient)
     costs, stopped_by_callback = [], False
 

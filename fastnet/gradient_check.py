@@ -16,12 +16,11 @@ class GradientCheck(NamedTuple):
     ok: bool
 
 
-def check_gradient(net, X, Y):
+def check_gradient(net, X, Y, **weights):
     """See Network.check_gradient."""
     exact = net if net.dtype == np.float64 else net.copy(dtype="float64")
-    X, Y = _checks.check_samples(X, Y, exact.sizes, exact.dtype)
-    gradient = net.value_and_gradient(X, Y)[1].astype(np.float64)
-    differences = central_differences(exact.copy(), X, Y)
+    gradient = net.value_and_gradient(X, Y, **weights)[1].astype(np.float64)
+    differences = central_differences(exact.copy(), _checks.check_samples(exact, X, Y, **weights))
     gap = np.abs(gradient - differences)
     worst = int(gap.argmax())
     scale = max(np.abs(differences).max(), np.finfo(net.dtype).tiny)
@@ -31,15 +30,16 @@ def check_gradient(net, X, Y):
     return GradientCheck(error, tolerance, worst, bool(error <= tolerance))
 
 
-def central_differences(net, X, Y):
-    """The gradient of net.cost by central differences; changes the net's parameters."""
+def central_differences(net, samples):
+    """The gradient of the cost by central differences; changes the net's parameters."""
+    X, Y, weight = samples.X, samples.Y, samples.mean_one()
     step = np.cbrt(np.finfo(np.float64).eps)
     differences = np.empty(net.n_parameters)
     for i, value in enumerate(net.parameters.copy()):
         h = step * max(1.0, abs(value))
         net.parameters[i] = value + h
-        above = net.cost(X, Y)
+        above = net._cost_of(X, Y, weight)
         net.parameters[i] = value - h
-        differences[i] = (above - net.cost(X, Y)) / (2 * h)
+        differences[i] = (above - net._cost_of(X, Y, weight)) / (2 * h)
         net.parameters[i] = value
     return differences

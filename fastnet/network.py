@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnet import _checks, gradient_check, initializers, training
+from fastnet import _checks, costs, gradient_check, initializers, training
 from fastnet._core import kernels
 from fastnet._core.engine import Engine
 from fastnet._vectors import aligned_vector, views
@@ -38,8 +38,10 @@ class Network(Engine):
         after the input, or one per layer after the input; "softmax" in the output layer only.
     output : str, optional
         Activation of the output layer; None: as `activation` says.
-    cost : str
-        "quadratic": C = ½‖a − y‖² a sample, averaged over samples.
+    cost : str or fastnet.costs.Cost
+        "quadratic", "cross_entropy", "categorical_cross_entropy", "mae", "huber", "log_cosh",
+        "poisson", "poisson_log", "quantile", "gaussian_nll", or an object of fastnet.costs, which
+        may have parameters: fn.costs.Huber(delta=2.0), fn.costs.custom(value, derivative).
     dtype : {"float64", "float32"}
         Of the parameters and all that is computed.
     init : str, array_like or (weights, biases)
@@ -55,6 +57,10 @@ class Network(Engine):
         Neurons a layer, input first.
     parameters : ndarray of shape (n_parameters,)
         All parameters, per layer w row-major then b; writable, and seen by every view.
+    activations : tuple of str
+        One name per layer after the input.
+    cost_function : fastnet.costs.Cost
+    cost_name : str
     weights, biases : tuple of ndarray
         Views: weights[l] is (sizes[l + 1], sizes[l]), biases[l] is (sizes[l + 1],).
 
@@ -77,16 +83,17 @@ class Network(Engine):
                  init="auto", seed=None):
         sizes = _checks.check_sizes(sizes)
         self.activations = _checks.check_activations(activation, output, len(sizes) - 1)
-        self.cost_name = _checks.check_choice("cost", cost, kernels.COSTS)
+        self.cost_function = costs.resolve(cost)
+        self.cost_name = self.cost_function.name
         dtype = _checks.check_dtype(dtype)
         n_parameters = sum(n * p + n for p, n in zip(sizes, sizes[1:]))
-        self._lay_out(sizes, *self._codes(), aligned_vector(n_parameters, dtype))
+        self._lay_out(sizes, *self._codes(sizes[-1], dtype), aligned_vector(n_parameters, dtype))
         self.weights, self.biases = views(self.parameters, sizes)
         self._initialize(init, seed)
 
-    def _codes(self):
-        """Activations and cost as the kernels number them."""
-        return tuple(kernels.ACTIVATIONS.index(name) for name in self.activations), kernels.COSTS.index(self.cost_name)
+    def _codes(self, n_out, dtype):
+        """Activations as the kernels number them, and the cost as they take it."""
+        return tuple(kernels.ACTIVATIONS.index(name) for name in self.activations), self.cost_function.bind(n_out, dtype)
 
     # -- what it is ----------------------------------------------------------
 
@@ -132,7 +139,9 @@ class Network(Engine):
     def __repr__(self):
         same = len(set(self.activations)) == 1
         activation = self.activations[0] if same else list(self.activations)
-        return (f"Network({list(self.sizes)}, activation={activation!r}, cost={self.cost_name!r}, "
+        plain = self.cost_function == costs.COSTS.get(self.cost_name, costs.Quadratic)()
+        cost = repr(self.cost_name) if plain else repr(self.cost_function)
+        return (f"Network({list(self.sizes)}, activation={activation!r}, cost={cost}, "
                 f"dtype={self.dtype.name!r})")
 
     def summary(self):
@@ -152,7 +161,7 @@ class Network(Engine):
         for l, (name, w, b) in enumerate(zip(self.activations, self.weights, self.biases), 1):
             lines.append(f"{l:5d}  {len(b):7d}  {name:<10}  {w.size + b.size:10d}")
         kib = self.parameters.nbytes / 1024
-        lines.append(f"{self.n_parameters} parameters, {self.dtype.name}, {kib:.1f} KiB; cost {self.cost_name}")
+        lines.append(f"{self.n_parameters} parameters, {self.dtype.name}, {kib:.1f} KiB; cost {self.cost_function.to_text()}")
         return "\n".join(lines)
 
     # -- outputs -------------------------------------------------------------
@@ -209,17 +218,25 @@ class Network(Engine):
 
     # -- cost and gradient ---------------------------------------------------
 
-    def cost(self, X, Y):
+    def cost(self, X, Y, *, sample_weight=None, class_weight=None):
         """Mean cost C over a batch.
 
         Parameters
         ----------
         X : array_like of shape (m, n_in) or (n_in,)
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
+            gaussian_nll has n_out / 2 targets.
+        sample_weight : array_like of shape (m,), optional
+            What each sample counts, at least 0; None: 1.
+        class_weight : dict or "balanced", optional
+            What each class counts, by label (1 where absent), for Y of labels; times `sample_weight`.
+            "balanced": m / (k m_c), with m_c samples of one of k classes.
 
         Returns
         -------
         float
+            Σ_x w_x C_x / Σ_x w_x, as scikit-learn and torch average; samples of weight 0 are left
+            out, whatever they hold.
 
         Examples
         --------
@@ -228,22 +245,26 @@ class Network(Engine):
         >>> net.cost([[3.0]], [[1.0]])
         0.125
         """
-        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
-        return self._cost_of(X, Y)
+        samples = _checks.check_samples(self, X, Y, sample_weight, class_weight)
+        return self._cost_of(samples.X, samples.Y, samples.mean_one())
 
-    def backprop(self, X, Y):
+    def backprop(self, X, Y, *, sample_weight=None, class_weight=None):
         """Backpropagation, everything it finds: equations BP1-BP4 of the notes.
 
         Parameters
         ----------
         X : array_like of shape (m, n_in) or (n_in,)
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
+        sample_weight, class_weight : optional
+            See `cost`.
 
         Returns
         -------
         Backprop
             cost, the mean; delta[l] = ∂C_x/∂z^l for each sample, (m, sizes[l + 1]), with no 1/m;
             nabla_w[l] and nabla_b[l], the mean gradients, shaped like weights[l] and biases[l].
+            With weights every delta holds its sample's, in units of the mean weight (of those that
+            are not 0), so that gradients are means over deltas all the same.
 
         Raises
         ------
@@ -262,16 +283,16 @@ class Network(Engine):
         ([(2, 3), (2, 1)], [(3, 2), (1, 3)])
         """
         _checks.check_rows(X)
-        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype, dense=True)
-        if Y.ndim == 1:
-            Y = _checks.one_hot(Y, self.sizes[-1], self.dtype)
+        X, Y, _, kept = samples = _checks.check_samples(self, X, Y, sample_weight, class_weight, dense=True)
         z, a, delta = (self._per_layer(len(X)) for _ in range(3))
         nabla = aligned_vector(self.n_parameters, self.dtype)
-        cost = self._backprop_into(X, Y, z, a, delta, nabla)
+        cost = self._backprop_into(X, Y, z, a, delta, nabla, samples.mean_one())
         nabla_w, nabla_b = views(nabla, self.sizes)
+        if kept is not None:
+            delta = [scattered(layer, kept) for layer in delta]
         return Backprop(cost, delta, list(nabla_w), list(nabla_b))
 
-    def value_and_gradient(self, X, Y, out=None):
+    def value_and_gradient(self, X, Y, out=None, *, sample_weight=None, class_weight=None):
         """Mean cost and its gradient, as scipy.optimize wants them.
 
         Parameters
@@ -280,6 +301,8 @@ class Network(Engine):
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
         out : ndarray of shape (n_parameters,), optional
             Where to write the gradient; of the net's dtype.
+        sample_weight, class_weight : optional
+            See `cost`.
 
         Returns
         -------
@@ -294,23 +317,24 @@ class Network(Engine):
         >>> gradient.shape
         (13,)
         """
-        X, Y = _checks.check_samples(X, Y, self.sizes, self.dtype)
+        X, Y, _, _ = samples = _checks.check_samples(self, X, Y, sample_weight, class_weight)
         gradient = aligned_vector(self.n_parameters, self.dtype)
         if out is not None:
             target = _checks.check_out(out, gradient.shape, self.dtype, self.parameters)
             gradient = target if not (_checks.overlap(target, X) or _checks.overlap(target, Y)) else gradient
-        cost = self._gradient_into(X, Y, gradient)
+        cost = self._gradient_into(X, Y, gradient, samples.mean_one())
         if out is None:
             return cost, gradient
         if gradient is not out:
             out[...] = gradient
         return cost, out
 
-    def check_gradient(self, X, Y):
+    def check_gradient(self, X, Y, *, sample_weight=None, class_weight=None):
         """Compare the gradient with central differences of the cost.
 
         Two passes a parameter: for small nets and a few samples.  A float32 net is compared
-        through a float64 copy, whose differences are finer, and then held to that copy.
+        through a float64 copy, whose differences are finer, and then held to that copy.  Arguments
+        are those of `cost`.
 
         Returns
         -------
@@ -324,12 +348,13 @@ class Network(Engine):
         >>> fn.Network([2, 3, 1], seed=0).check_gradient([[0, 1], [1, 1]], [[1], [0]]).ok
         True
         """
-        return gradient_check.check_gradient(self, X, Y)
+        weights = {"sample_weight": sample_weight, "class_weight": class_weight}
+        return gradient_check.check_gradient(self, X, Y, **{key: w for key, w in weights.items() if w is not None})
 
     # -- training ------------------------------------------------------------
 
-    def fit(self, X, Y, *, epochs=30, batch_size=10, learning_rate=3.0, validation=None, shuffle=True,
-            seed=None, callbacks=(), progress=None, threads=1):
+    def fit(self, X, Y, *, epochs=30, batch_size=10, learning_rate=3.0, sample_weight=None, class_weight=None,
+            validation=None, shuffle=True, seed=None, callbacks=(), progress=None, threads=1):
         """Train by gradient descent on mini-batches.
 
         Parameters
@@ -337,7 +362,7 @@ class Network(Engine):
         X : array_like of shape (m, n_in)
             Inputs, finite.
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
-            Desired outputs, finite.
+            Desired outputs, finite (but for NaN where the cost ignores it).
         epochs : int
             Passes over the data.
         batch_size : int
@@ -345,6 +370,11 @@ class Network(Engine):
             last batch of an epoch may be shorter.
         learning_rate : float
             η of w ← w − η ∂C/∂w, where C is the mean over the batch.
+        sample_weight, class_weight : optional
+            See `cost`.  Weights are divided by their mean over the training samples, and a step
+            takes the mean of w_x ∂C_x over its batch: what a sample counts doesn't depend on the
+            batch that it falls into, and a factor in all weights changes nothing.  Samples of
+            weight 0 are left out; the validation samples all count the same.
         validation : (X, Y) or float, optional
             Samples to watch, or the fraction of the given ones to hold out for that.
         shuffle : bool
@@ -385,10 +415,12 @@ class Network(Engine):
         array([0, 1, 1, 0])
         """
         return training.fit(
-            self, X, Y, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, validation=validation,
-            shuffle=shuffle, seed=seed, callbacks=callbacks, progress=progress, threads=threads)
+            self, X, Y, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, sample_weight=sample_weight,
+            class_weight=class_weight, validation=validation, shuffle=shuffle, seed=seed, callbacks=callbacks,
+            progress=progress, threads=threads)
 
-    def partial_fit(self, X, Y, *, batch_size=10, learning_rate=3.0, shuffle=False, seed=None):
+    def partial_fit(self, X, Y, *, batch_size=10, learning_rate=3.0, sample_weight=None, class_weight=None,
+                    shuffle=False, seed=None):
         """One pass of gradient descent over a batch of data, for data that come in pieces.
 
         Parameters are those of `fit`; rows are taken in order unless `shuffle`.
@@ -403,7 +435,8 @@ class Network(Engine):
         >>> import fastnet as fn
         >>> net = fn.Network([2, 3, 1], seed=0).partial_fit([[0, 1]], [[1]], learning_rate=0.1)
         """
-        self.fit(X, Y, epochs=1, batch_size=batch_size, learning_rate=learning_rate, shuffle=shuffle, seed=seed)
+        self.fit(X, Y, epochs=1, batch_size=batch_size, learning_rate=learning_rate, sample_weight=sample_weight,
+                 class_weight=class_weight, shuffle=shuffle, seed=seed)
         return self
 
     def explain(self, *, batch_size=10, X=None, threads=1, training=True):
@@ -442,7 +475,7 @@ class Network(Engine):
 
     def copy(self, dtype=None):
         """An independent net with the same parameters, in another dtype if one is given."""
-        return type(self)(self.sizes, activation=self.activations, cost=self.cost_name,
+        return type(self)(self.sizes, activation=self.activations, cost=self.cost_function,
                           dtype=self.dtype if dtype is None else dtype, init=self.parameters)
 
     __copy__ = copy
@@ -451,7 +484,7 @@ class Network(Engine):
         return self.copy()
 
     def __reduce__(self):
-        return rebuild, (type(self), self.sizes, self.activations, self.cost_name, self.dtype.name,
+        return rebuild, (type(self), self.sizes, self.activations, self.cost_function, self.dtype.name,
                          self.parameters.copy())
 
     def freeze(self):
@@ -470,7 +503,7 @@ class Network(Engine):
         True
         """
         from fastnet.frozen import FrozenNetwork
-        return FrozenNetwork(self.sizes, self._codes()[0], self.parameters.copy())
+        return FrozenNetwork(self.sizes, self._codes(self.sizes[-1], self.dtype)[0], self.parameters.copy())
 
     def export_c(self, path, name=None, header=None):
         """Write the net as one C99 file; see FrozenNetwork.export_c."""
@@ -484,6 +517,13 @@ class Network(Engine):
         """Write the net to a safetensors file, atomically; see fastnet.persistence.save."""
         from fastnet import persistence
         persistence.save(self, path)
+
+
+def scattered(delta, kept):
+    """Rows of δ where they were before those of weight 0 were left out; 0 there."""
+    whole = np.zeros((len(kept), delta.shape[1]), delta.dtype)
+    whole[kept] = delta
+    return whole
 
 
 def rebuild(kind, sizes, activations, cost, dtype, parameters):

@@ -39,7 +39,7 @@ GRAMMAR = {
     "fastnet_version": WORD,
     "sizes": f"{SIZE}(,{SIZE})+",
     "activations": f"{WORD}(,{WORD})*",
-    "cost": WORD,
+    "cost": rf"{WORD}(\([A-Za-z0-9_.:=+,-]*\))?",
     "dtype": "float32|float64",
 }
 
@@ -98,7 +98,9 @@ def save(net, path):
     - ``fastnet_version``: the version of fastnet that wrote the file.
     - ``sizes``: neurons a layer, input first, in decimal: ``784,30,10``.
     - ``activations``: a name for each layer after the input: ``sigmoid,sigmoid``.
-    - ``cost``: the name of the cost: ``quadratic``.
+    - ``cost``: the name of the cost, and those of its parameters that are not at their defaults:
+      ``quadratic``, ``huber(delta=2.0)``, ``quantile(tau=0.1:0.9:,ignore_nan=True)``, a sequence
+      with a colon after each number.  ``custom(name=...)``: a cost that no file can hold.
     - ``dtype``: ``float32`` or ``float64``.
     - ``checksum``: ``crc32:`` and eight lower-case hexadecimal digits.  This is the
       CRC-32 of zlib, PNG and Ethernet (polynomial 0xEDB88320 reflected, initial
@@ -142,13 +144,15 @@ def save(net, path):
     write_atomically(target, mode, [encode_header(net, data), data])
 
 
-def load(path):
+def load(path, *, cost=None):
     """Read a network from a file.
 
     Parameters
     ----------
     path : str or os.PathLike
         A file written by `save`.
+    cost : str or fastnet.costs.Cost, optional
+        In place of the file's; needed where that is one of the user's own.
 
     Returns
     -------
@@ -192,7 +196,9 @@ def load(path):
         if checksum(header.metadata, [data]) != header.metadata["checksum"]:
             raise ValueError("damaged: the checksum does not match the contents")
         stored = np.frombuffer(data, np.dtype(header.dtype).newbyteorder("<"))
-        return Network(header.sizes, activation=header.activations, cost=header.cost,
+        if cost is None:
+            cost = cost_in(header)
+        return Network(header.sizes, activation=header.activations, cost=cost,
                        dtype=header.dtype, init=in_byte_order(stored, "="))
 
 
@@ -262,6 +268,16 @@ class Header(NamedTuple):
         return self.n_parameters * np.dtype(self.dtype).itemsize
 
 
+def cost_in(header):
+    """The cost that a header names."""
+    from fastnet import costs
+
+    if header.cost.startswith("custom("):
+        raise ValueError(f"the net was trained with a cost of the user's own, {header.cost}, which a file can't hold: "
+                         "load(path, cost=...) takes it, or another")
+    return costs.from_text(header.cost)
+
+
 def count_parameters(sizes):
     return sum(n * (p + 1) for p, n in itertools.pairwise(sizes))
 
@@ -300,7 +316,7 @@ def encode_header(net, data):
         "fastnet_version": fastnet.__version__,
         "sizes": ",".join(map(str, net.sizes)),
         "activations": ",".join(net.activations),
-        "cost": net.cost_name,
+        "cost": net.cost_function.to_text(),
         "dtype": net.dtype.name,
     }
     check_words(metadata, "net cannot be saved: ")

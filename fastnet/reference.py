@@ -12,6 +12,7 @@ Shapes: p units before, n units here, n_next after, m samples in a batch.
     a[l]  p numbers: what w[l] multiplies; a[0] is the input x, a[-1] the output
 
 `activations` names one activation per layer after the input; None: all sigmoid.
+`cost` names one of COSTS, or is a pair (C_x, ∇_a C_x) like theirs.
 """
 
 import math
@@ -33,6 +34,15 @@ def mean(items):
     if isinstance(items[0], list):
         return [mean(entries) for entries in zip(*items, strict=True)]
     return total(items) / len(items)
+
+
+def weighted_mean(items, u=None):
+    """Σ u_i item_i / Σ u_i, entry by entry, without the items of weight 0; u: None is the mean."""
+    if u is None:
+        return mean(items)
+    if isinstance(items[0], list):
+        return [weighted_mean(entries, u) for entries in zip(*items, strict=True)]
+    return total(u_i * item for u_i, item in zip(u, items, strict=True) if u_i) / total(u)
 
 
 # Activations: name -> (f, f', f''), functions of one weighted input z.
@@ -197,6 +207,16 @@ def times_prime(v, z, activation):
 # Costs of one sample: name -> (C_x, ∇_a C_x), functions of the output a and the target y.
 
 
+def per_output(f, **parameters):
+    """Σ_j f(a_j, y_j), j over the n output neurons, as a function of a and y."""
+    return lambda a, y: total(f(a_j, y_j, **parameters) for a_j, y_j in zip(a, y, strict=True))
+
+
+def each_output(f, **parameters):
+    """f(a_j, y_j) for each of the n output neurons, (n,), as a function of a and y."""
+    return lambda a, y: [f(a_j, y_j, **parameters) for a_j, y_j in zip(a, y, strict=True)]
+
+
 def quadratic(a, y):
     """C_x = ½ ‖a − y‖² = ½ Σ_j (a_j − y_j)², j over the n output neurons."""
     return 0.5 * total((a_j - y_j) * (a_j - y_j) for a_j, y_j in zip(a, y, strict=True))
@@ -207,9 +227,178 @@ def quadratic_nabla(a, y):
     return [a_j - y_j for a_j, y_j in zip(a, y, strict=True)]
 
 
+def ln(x):
+    """ln x, −∞ at 0 and NaN below."""
+    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+
+
+def weigh(x, f):
+    """x f, and 0 where x is 0, whatever f is: 0 ln 0 = 0 here."""
+    return x * f if x != 0 else 0.0
+
+
+def over(x, a):
+    """x / a, and 0 where x is 0."""
+    return 0.0 if x == 0 else x / a if a != 0 else math.copysign(math.inf, x)
+
+
+def cross_entropy(a, y):
+    """−y ln a − (1 − y) ln(1 − a), of one output."""
+    return -weigh(y, ln(a)) - weigh(1.0 - y, ln(1.0 - a))
+
+
+def cross_entropy_nabla(a, y):
+    return over(1.0 - y, 1.0 - a) - over(y, a)
+
+
+def categorical_cross_entropy(a, y):
+    """−y ln a, of one output."""
+    return -weigh(y, ln(a))
+
+
+def categorical_cross_entropy_nabla(a, y):
+    return -over(y, a)
+
+
+def sign(d):
+    return (d > 0) - (d < 0)
+
+
+def huber(a, y, delta=1.0):
+    """½ d² for |d| ≤ delta, else delta (|d| − ½ delta); d = a − y."""
+    d = abs(a - y)
+    return 0.5 * d * d if d <= delta else delta * (d - 0.5 * delta)
+
+
+def huber_nabla(a, y, delta=1.0):
+    return max(-delta, min(delta, a - y))
+
+
+def log_cosh(a, y):
+    """ln cosh d = |d| + ln(1 + e^{−2|d|}) − ln 2 = ½ ln(1 + sinh² d), the last for small d."""
+    d = abs(a - y)
+    return 0.5 * math.log1p(math.sinh(d) ** 2) if d < 1 else d + math.log1p(math.exp(-2.0 * d)) - math.log(2.0)
+
+
+def log_cosh_nabla(a, y):
+    return math.tanh(a - y)
+
+
+def poisson(a, y):
+    """a − y ln a, of a rate a."""
+    return a - weigh(y, ln(a))
+
+
+def poisson_nabla(a, y):
+    return 1.0 - over(y, a)
+
+
+def quantile(a, y, tau=0.5):
+    """tau (y − a) for y ≥ a, else (1 − tau) (a − y)."""
+    return tau * (y - a) if y >= a else (1.0 - tau) * (a - y)
+
+
+def quantile_nabla(a, y, tau=0.5):
+    """0 at the kink."""
+    return 0.0 if a == y else -tau if y > a else 1.0 - tau
+
+
+def gaussian_nll(a, y):
+    """½ Σ_j [s_j + (y_j − μ_j)² e^{−s_j}]: of n outputs the first half are μ, the others s; y is (n/2,)."""
+    mu, s = a[: len(y)], a[len(y) :]
+    terms = [s_j + (y_j - mu_j) ** 2 * math.exp(-s_j) for mu_j, s_j, y_j in zip(mu, s, y, strict=True)]
+    return 0.5 * total(terms)
+
+
+def gaussian_nll_nabla(a, y):
+    """∂/∂μ_j = (μ_j − y_j) e^{−s_j}, then ∂/∂s_j = ½ [1 − (y_j − μ_j)² e^{−s_j}]; shape (n,)."""
+    mu, s = a[: len(y)], a[len(y) :]
+    d_mu = [(mu_j - y_j) * math.exp(-s_j) for mu_j, s_j, y_j in zip(mu, s, y, strict=True)]
+    return d_mu + [0.5 * (1.0 - (y_j - mu_j) * (y_j - mu_j) * math.exp(-s_j)) for mu_j, s_j, y_j in zip(mu, s, y)]
+
+
 COSTS = {
     "quadratic": (quadratic, quadratic_nabla),
+    "cross_entropy": (per_output(cross_entropy), each_output(cross_entropy_nabla)),
+    "categorical_cross_entropy": (per_output(categorical_cross_entropy), each_output(categorical_cross_entropy_nabla)),
+    "mae": (per_output(lambda a, y: abs(a - y)), each_output(lambda a, y: float(sign(a - y)))),
+    "huber": (per_output(huber), each_output(huber_nabla)),
+    "log_cosh": (per_output(log_cosh), each_output(log_cosh_nabla)),
+    "poisson": (per_output(poisson), each_output(poisson_nabla)),
+    "poisson_log": (
+        per_output(lambda a, y: math.exp(a) - weigh(y, a)),
+        each_output(lambda a, y: math.exp(a) - y),
+    ),
+    "quantile": (per_output(quantile), each_output(quantile_nabla)),
+    "gaussian_nll": (gaussian_nll, gaussian_nll_nabla),
 }
+
+
+def cost_of(cost):
+    """(C_x, ∇_a C_x) by name; such a pair is taken as it is."""
+    return COSTS[cost] if isinstance(cost, str) else cost
+
+
+def weighted(cost, output_weights=None, ignore_nan=False):
+    """A cost, by name or as a pair, with a factor u_j for each target; a NaN counts as no target.
+
+    A cost is a sum over targets: target j of k has the outputs j, j + k, ….
+    """
+    value, nabla = cost_of(cost)
+
+    def factor(j, y):
+        missing = ignore_nan and math.isnan(y[j])
+        return 0.0 if missing else 1.0 if output_weights is None else output_weights[j]
+
+    def weighted_value(a, y):
+        k = len(y)
+        return total(weigh(factor(j, y), value(a[j::k], [y[j]])) for j in range(k))
+
+    def weighted_nabla(a, y):
+        k = len(y)
+        parts = [[weigh(factor(j, y), g) for g in nabla(a[j::k], [y[j]])] for j in range(k)]
+        return [parts[j % k][j // k] for j in range(len(a))]
+
+    return weighted_value, weighted_nabla
+
+
+# Pairs of output activation and cost whose C_x and δ have a simpler exact form in z.
+
+
+def log_sum_exp(z):
+    """ln Σ_k e^{z_k}, with no overflow."""
+    top = max(range(len(z)), key=z.__getitem__)
+    return z[top] + math.log1p(total(math.exp(z_k - z[top]) for k, z_k in enumerate(z) if k != top))
+
+
+FUSED = {
+    ("sigmoid", "cross_entropy"): (
+        per_output(lambda z, y: weigh(1.0 - y, softplus(z)) + weigh(y, softplus(-z))),
+        each_output(lambda z, y: sigmoid(z) - y),
+    ),
+    ("sigmoid", "categorical_cross_entropy"): (
+        per_output(lambda z, y: weigh(y, softplus(-z))),
+        each_output(lambda z, y: -y * sigmoid(-z)),
+    ),
+    ("sigmoid", "poisson"): (
+        per_output(lambda z, y: sigmoid(z) + weigh(y, softplus(-z))),
+        each_output(lambda z, y: (sigmoid(z) - y) * sigmoid(-z)),
+    ),
+    ("softplus", "poisson"): (
+        per_output(lambda z, y: softplus(z) - weigh(y, z if z < -40.0 else math.log(softplus(z)))),
+        each_output(lambda z, y: (softplus(z) - y) * (-math.expm1(-softplus(z)) / softplus(z) if z > -40.0 else 1.0)),
+    ),
+    ("softmax", "categorical_cross_entropy"): (
+        lambda z, y: total(weigh(y_j, log_sum_exp(z) - z_j) for z_j, y_j in zip(z, y, strict=True)),
+        lambda z, y: [total(y) * math.exp(z_j - log_sum_exp(z)) - y_j for z_j, y_j in zip(z, y, strict=True)],
+    ),
+}
+
+
+def sample_cost(z, a, y, activation, cost):
+    """C_x from the last layer's z and a."""
+    fused = FUSED.get((activation, cost)) if isinstance(cost, str) else None
+    return fused[0](z, y) if fused else cost_of(cost)[0](a, y)
 
 
 # Forward.
@@ -244,11 +433,12 @@ def names(activations, w):
     return ["sigmoid"] * len(w) if activations is None else list(activations)
 
 
-def cost(w, b, X, Y, activations=None, cost="quadratic"):
-    """C = (1/m) Σ_x C_x, over the m samples (rows) of X and Y."""
-    value, _ = COSTS[cost]
-    outputs = [feedforward(w, b, x, activations)[1][-1] for x in X]
-    return mean([value(a, y) for a, y in zip(outputs, Y, strict=True)])
+def cost(w, b, X, Y, activations=None, cost="quadratic", sample_weight=None):
+    """C = Σ_x u_x C_x / Σ_x u_x, over the m samples (rows) of X and Y; u is 1 where none is given."""
+    last = names(activations, w)[-1]
+    layers = [feedforward(w, b, x, activations) for x in X]
+    costs = [sample_cost(z[-1], a[-1], y, last, cost) for (z, a), y in zip(layers, Y, strict=True)]
+    return weighted_mean(costs, sample_weight)
 
 
 mean_cost = cost  # its name where an argument `cost` hides it
@@ -260,6 +450,12 @@ mean_cost = cost  # its name where an argument `cost` hides it
 def bp1(nabla_a, z, activation):
     """BP1: δ_j^L = ∂C_x/∂a_j^L σ'(z_j^L); shape (n,)."""
     return times_prime(nabla_a, z, activation)
+
+
+def output_delta(z, a, y, activation, cost):
+    """BP1 for a pair: its form in z where it has one, else ∇_a C_x ⊙ σ'(z^L); shape (n,)."""
+    fused = FUSED.get((activation, cost)) if isinstance(cost, str) else None
+    return fused[1](z, y) if fused else bp1(cost_of(cost)[1](a, y), z, activation)
 
 
 def bp2(w_next, delta_next, z, activation):
@@ -302,25 +498,24 @@ class Gradient(NamedTuple):
 def backprop(w, b, x, y, activations=None, cost="quadratic"):
     """One sample forward, then BP1 at the output, BP2 back to the first layer, BP3, BP4."""
     activations = names(activations, w)
-    value, nabla = COSTS[cost]
     z, a = feedforward(w, b, x, activations)
 
-    delta = [bp1(nabla(a[-1], y), z[-1], activations[-1])]
+    delta = [output_delta(z[-1], a[-1], y, activations[-1], cost)]
     for l in reversed(range(len(w) - 1)):
         delta.insert(0, bp2(w[l + 1], delta[0], z[l], activations[l]))
 
     nabla_w = [bp4(delta_l, a_prev) for delta_l, a_prev in zip(delta, a[:-1], strict=True)]
     nabla_b = [bp3(delta_l) for delta_l in delta]
-    return Backprop(value(a[-1], y), delta, nabla_w, nabla_b)
+    return Backprop(sample_cost(z[-1], a[-1], y, activations[-1], cost), delta, nabla_w, nabla_b)
 
 
-def gradient(w, b, X, Y, activations=None, cost="quadratic"):
-    """∂C/∂w = (1/m) Σ_x ∂C_x/∂w, and so for b, over the m samples (rows) of X and Y."""
+def gradient(w, b, X, Y, activations=None, cost="quadratic", sample_weight=None):
+    """∂C/∂w = Σ_x u_x ∂C_x/∂w / Σ_x u_x, and so for b, over the m samples (rows) of X and Y."""
     samples = [backprop(w, b, x, y, activations, cost) for x, y in zip(X, Y, strict=True)]
     return Gradient(
-        mean([s.cost for s in samples]),
-        mean([s.nabla_w for s in samples]),
-        mean([s.nabla_b for s in samples]),
+        weighted_mean([s.cost for s in samples], sample_weight),
+        weighted_mean([s.nabla_w for s in samples], sample_weight),
+        weighted_mean([s.nabla_b for s in samples], sample_weight),
     )
 
 
@@ -362,15 +557,15 @@ def delta_experiment(w, b, x, y, layer, neuron, dz, activations=None, cost="quad
     """
     layer = range(len(w))[layer]  # -1 is the last
     activations = names(activations, w)
-    value, _ = COSTS[cost]
     z, a = feedforward(w, b, x, activations)
 
     z_new = list(z[layer])
     z_new[neuron] += dz
     a_new = activate(z_new, activations[layer])
     rest = slice(layer + 1, None)
-    _, a_rest = feedforward(w[rest], b[rest], a_new, activations[rest])
-    return value(a_rest[-1], y) - value(a[-1], y)
+    z_rest, a_rest = feedforward(w[rest], b[rest], a_new, activations[rest])
+    last = (z_rest or [z_new])[-1], a_rest[-1]
+    return sample_cost(*last, y, activations[-1], cost) - sample_cost(z[-1], a[-1], y, activations[-1], cost)
 
 
 def numerical_gradient(w, b, X, Y, activations=None, cost="quadratic", h=2.0**-9):

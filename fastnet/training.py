@@ -26,7 +26,7 @@ class History:
     Attributes
     ----------
     cost : list of float
-        Mean cost over the training samples, each taken just before the step that used it.
+        Mean cost, weighted, over the training samples, each taken just before the step that used it.
     validation_cost : list of float
         Mean cost over the validation samples after the epoch; empty without validation.
     accuracy : list of float
@@ -61,8 +61,8 @@ class EpochInfo(NamedTuple):
     history: History
 
 
-def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, seed, callbacks, progress,
-        threads=1):
+def fit(net, X, Y, *, epochs, batch_size, learning_rate, sample_weight, class_weight, validation, shuffle, seed,
+        callbacks, progress, threads):
     """Train `net`; see Network.fit, whose arguments these are."""
     epochs = _checks.check_count("epochs", epochs, minimum=0)
     batch_size = _checks.check_count("batch_size", batch_size)
@@ -72,8 +72,9 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
     callbacks = check_callbacks(callbacks, progress)
     threads = _checks.check_threads(threads)
     check_writeable(net)
-    X, Y = check_training_data(net, X, Y)
-    X, Y, validation = split_validation(net, X, Y, validation, rng)
+    samples = check_training_data(net, X, Y, sample_weight, class_weight)
+    samples, validation = split_validation(net, samples, validation, rng)
+    X, Y, weight = samples.X, samples.Y, samples.mean_one()
     batch_size = min(batch_size, len(X))
 
     history = History()
@@ -83,7 +84,7 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
         for epoch in range(1, epochs + 1):
             start = time.perf_counter()
             order = shuffled(len(X), int(rng.integers(2**64, dtype=np.uint64))) if shuffle else None
-            cost, rows, finite = run.epoch(X, Y, order, learning_rate)
+            cost, rows, finite = run.epoch(X, Y, order, learning_rate, weight)
             if not (finite and np.isfinite(net.parameters).all()):
                 stop_diverged(net, history, best, epoch, -(-rows // batch_size))
                 break
@@ -100,11 +101,12 @@ def fit(net, X, Y, *, epochs, batch_size, learning_rate, validation, shuffle, se
 def start_run(net, X, batch_size, threads, recipe=None):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
     recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
+    activation, cost = net._codes(net.sizes[-1], net.dtype)
     sparse = isinstance(X, Compressed)
     count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
-                                bare=recipe.bare, dense=recipe.changes_inputs)
-    run = Run(net.sizes, *net._codes(), net.parameters, batch_size, chosen, recipe)
+                                bare=recipe.bare, dense=recipe.changes_inputs, python_cost=cost.python is not None)
+    run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
     return run, compressed(X, count) if chosen.sparse and not sparse else X
 
 
@@ -121,12 +123,12 @@ def check_callbacks(callbacks, progress):
     return callbacks
 
 
-def check_training_data(net, X, Y):
-    """Samples as the engine takes them, finite."""
-    X, Y = _checks.check_samples(X, Y, net.sizes, net.dtype)
-    _checks.check_finite("X", X, net.dtype)
-    _checks.check_finite("Y", Y, net.dtype)
-    return X, Y
+def check_training_data(net, X, Y, sample_weight=None, class_weight=None):
+    """Samples as the engine takes them, finite; NaN among the targets where the cost ignores it."""
+    samples = _checks.check_samples(net, X, Y, sample_weight, class_weight)
+    _checks.check_finite("X", samples.X, net.dtype)
+    _checks.check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+    return samples
 
 
 def check_writeable(net):
@@ -136,13 +138,14 @@ def check_writeable(net):
         raise ValueError("parameters must be finite before training; got NaN or infinity")
 
 
-def split_validation(net, X, Y, validation, rng):
-    """Training samples, and (X, Y) to validate on or None.  A fraction is drawn at random."""
+def split_validation(net, samples, validation, rng):
+    """Training samples, and samples to validate on or None.  A fraction is drawn at random."""
+    X, Y, weight, _ = samples
     if validation is None:
-        return X, Y, None
+        return samples, None
     if isinstance(validation, (tuple, list)) and len(validation) == 2:
         try:
-            return X, Y, check_training_data(net, *validation)
+            return samples, check_training_data(net, *validation)
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation: {error}") from None
     fraction = _checks.check_positive("validation", validation)
@@ -152,15 +155,14 @@ def split_validation(net, X, Y, validation, rng):
                          f"of {len(X)}; got {validation}")
     order = rng.permutation(len(X))
     train, held = order[held_out:], order[:held_out]
-    take = X.take if isinstance(X, Compressed) else X.__getitem__
-    return take(train), Y[train], (take(held), Y[held])
+    return samples.take(train), samples.take(held)._replace(weight=None)
 
 
 def validate(net, validation, history):
     if validation is None:
         return
-    X, Y = validation
-    history.validation_cost.append(net.cost(X, Y))
+    X, Y = validation.X, validation.Y
+    history.validation_cost.append(net._cost_of(X, Y))
     if Y.ndim == 1:
         history.accuracy.append(float(np.mean(net.classify(X) == Y)))
 

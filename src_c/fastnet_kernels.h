@@ -34,8 +34,18 @@ enum {
     X(gaussian, FASTNET_FROM_Z)     \
     X(softmax, FASTNET_BY_ROW)
 
-/* Every cost, likewise: X(name) needs fastnet_name in costs.inc. */
-#define FASTNET_COSTS(X) X(quadratic)
+/* Every cost, likewise: X(name) needs its formula in costs.inc and its case in outputs.inc. */
+#define FASTNET_COSTS(X)         \
+    X(quadratic)                 \
+    X(cross_entropy)             \
+    X(categorical_cross_entropy) \
+    X(mae)                       \
+    X(huber)                     \
+    X(log_cosh)                  \
+    X(poisson)                   \
+    X(poisson_log)               \
+    X(quantile)                  \
+    X(gaussian_nll)
 
 /* Every optimizer whose step is an update of vectors, with its number of state vectors:
  * X(name, states) needs fastnet_update_name in optimizers.inc.  States start as zeros. */
@@ -65,13 +75,66 @@ enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
 #undef FASTNET_ACTIVATION_CODE
 #undef FASTNET_CODE
 
+/* Costs without a name: a compiled function of the user's, and Python functions, which the plain
+ * engine alone can call. */
+enum { FASTNET_USERS_COST = FASTNET_N_COSTS, FASTNET_PYTHON_COST };
+
+/* Pairs of cost and output activation whose BP1 has a simpler exact form; it reads z. */
+enum {
+    FASTNET_FIRST_FUSED = 1000,
+    FASTNET_SIGMOID_CROSS_ENTROPY = FASTNET_FIRST_FUSED,
+    FASTNET_SIGMOID_CATEGORICAL,
+    FASTNET_SIGMOID_POISSON,
+    FASTNET_SOFTPLUS_POISSON,
+    FASTNET_SOFTMAX_CATEGORICAL
+};
+
+/* How a cost is taken over outputs of one activation: its own code, or a fused form. */
+static inline int fastnet_cost_form(int cost, int activation)
+{
+    if (activation == FASTNET_sigmoid)
+        return cost == FASTNET_cross_entropy               ? FASTNET_SIGMOID_CROSS_ENTROPY
+               : cost == FASTNET_categorical_cross_entropy ? FASTNET_SIGMOID_CATEGORICAL
+               : cost == FASTNET_poisson                   ? FASTNET_SIGMOID_POISSON
+                                                           : cost;
+    if (activation == FASTNET_softplus && cost == FASTNET_poisson)
+        return FASTNET_SOFTPLUS_POISSON;
+    if (activation == FASTNET_softmax && cost == FASTNET_categorical_cross_entropy)
+        return FASTNET_SOFTMAX_CATEGORICAL;
+    return cost;
+}
+
+static inline int fastnet_cost_needs_z(int cost, int activation)
+{
+    return fastnet_cost_form(cost, activation) >= FASTNET_FIRST_FUSED;
+}
+
+/* A cost of the user's for one sample: returns C_x of the n outputs a, where the n_targets values y
+ * are desired, and writes nabla = dC_x/da, (n,).  Called from any thread, without Python's lock. */
+typedef double (*fastnet_cost_function_f32)(
+    ptrdiff_t n, ptrdiff_t n_targets, const float *a, const float *y, float *nabla, void *context);
+typedef double (*fastnet_cost_function_f64)(
+    ptrdiff_t n, ptrdiff_t n_targets, const double *a, const double *y, double *nabla, void *context);
+
+/* A cost and its parameters.  void * is float * or double *. */
+typedef struct {
+    int kind;                   /* code */
+    int ignore_nan;             /* a NaN among the targets is no target */
+    double parameter;           /* huber: where it turns linear; quantile: tau */
+    const void *parameters;     /* (n_targets,) one for each output, or NULL */
+    const void *output_weights; /* (n_targets,), or NULL: all 1 */
+    ptrdiff_t n_targets;        /* values desired of a sample: as many as outputs, or half as many */
+    void *function;             /* FASTNET_USERS_COST: fastnet_cost_function_*; FASTNET_PYTHON_COST: PyObject */
+    void *context;              /* handed to it */
+} fastnet_cost;
+
 /* A net: where its parameters lie in the flat vector, per layer w row-major, then b. */
 typedef struct {
     ptrdiff_t n_layers;         /* layers of weights: one less than layers of neurons */
     ptrdiff_t *sizes;           /* (n_layers + 1,) neurons a layer, input first */
     ptrdiff_t *w, *b;           /* (n_layers,) where w and b start */
     int *activation;            /* (n_layers,) codes */
-    int cost;                   /* code */
+    fastnet_cost cost;
     ptrdiff_t n_parameters;
     ptrdiff_t width;            /* neurons of the widest layer, the input not counted, rounded up to whole vectors of any level */
 } fastnet_layout;
@@ -82,8 +145,9 @@ typedef struct {
     const void *x;              /* (m, inputs) of the net, or (starts[m],) */
     const ptrdiff_t *starts;    /* (m + 1,), or NULL where x is dense */
     const int32_t *columns;     /* (starts[m],) */
-    const void *y;              /* (m, outputs), or NULL where labels are given */
+    const void *y;              /* (m, targets), or NULL where labels are given */
     const ptrdiff_t *labels;    /* (m,) classes, or NULL */
+    const void *weight;         /* (m,) what each sample counts, or NULL: 1; REAL, as the delta it multiplies */
     const ptrdiff_t *order;     /* (m,), or NULL: as they stand */
     ptrdiff_t m;
 } fastnet_data;
@@ -183,10 +247,8 @@ typedef struct {
     size_t n_layers;
     size_t rows;                /* samples that fit */
     size_t shares;
-    int cost;
+    const fastnet_cost *cost;
     fastnet_layer *layer;
-    void *y;                    /* (shares, outputs padded) a label's one-hot row */
-    size_t y_ld;
     void *zeros;                /* (widest layer padded,), all 0 */
     const void **x;             /* (shares, rows) the inputs of a batch, where they lie */
     void *changed_x;            /* (rows, inputs) the inputs with noise, or some dropped; NULL: as they lie */
@@ -198,6 +260,8 @@ typedef struct {
     unsigned crowded;           /* long waits of all threads in this call (barrier.h) */
     int leave;                  /* share 0 asks all threads to return after this batch */
 } fastnet_trainer;
+
+enum { FASTNET_NARROW = 64 };   /* neurons of a layer that predict_narrow takes at most */
 
 /* A net packed for inference: of its layers p, n, ld, activation, w and b count. */
 typedef struct {
@@ -215,8 +279,15 @@ typedef struct {
     } fastnet_activation_##PRECISION;                                                           \
     typedef struct {                                                                            \
         fastnet_activation_##PRECISION activation[FASTNET_N_ACTIVATIONS];                       \
-        double (*cost[FASTNET_N_COSTS])(size_t n, const REAL *a, const REAL *y, REAL *nabla);   \
+        double (*output_delta)(const fastnet_cost *, int activation, const fastnet_data *,      \
+                               size_t start, size_t m, size_t n, size_t ld, size_t width,       \
+                               const REAL *z, const REAL *a, REAL *delta);                      \
+        double (*output_cost)(const fastnet_cost *, int activation, const fastnet_data *,       \
+                              size_t start, size_t m, size_t n, size_t ld,                      \
+                              const REAL *z, const REAL *a, REAL *work);                        \
         void (*exp)(size_t n, const REAL *x, REAL *y);                                          \
+        void (*log)(size_t n, const REAL *x, REAL *y);                                          \
+        void (*log1p)(size_t n, const REAL *x, REAL *y);                                        \
         void (*axpy)(size_t n, REAL alpha, const REAL *x, REAL *y);                             \
         int (*all_finite)(size_t n, const REAL *x);                                             \
         size_t (*padded)(size_t n);                                                             \
@@ -233,6 +304,8 @@ typedef struct {
         void (*online_epoch)(const fastnet_trainer *, const fastnet_data *, fastnet_descent *,  \
                              size_t max_rows, fastnet_progress *);                              \
         void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \
+        void (*predict_narrow)(const fastnet_layout *, const REAL *parameters, size_t m,        \
+                               const REAL *x, REAL *out);                                       \
         void (*predict)(const fastnet_packed *, size_t m, size_t rows, const REAL *x, REAL *out, \
                         REAL *work, const void **row);                                          \
         void (*begin_step)(fastnet_update *, fastnet_running *, double rate, double cost);      \
@@ -244,6 +317,9 @@ typedef struct {
         void (*dropout_mask)(size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter, REAL *mask); \
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter, \
                           const REAL *x, REAL *out);                                            \
+        size_t (*roof_fma)(size_t rounds, REAL scale, REAL shift, REAL *out);                   \
+        REAL (*roof_read)(size_t n, size_t passes, const REAL *x);                              \
+        void (*roof_update)(size_t n, size_t passes, REAL shift, REAL *x);                      \
     } fastnet_kernels_##PRECISION;
 
 FASTNET_TABLE(float, f32)

@@ -431,3 +431,24 @@ def test_a_reader_that_leaves_early_is_met_without_a_traceback(tmp_path, model):
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_train_takes_a_cost_with_its_parameters_and_the_file_keeps_it(run, tmp_path):
+    out = tmp_path / "net.safetensors"
+    found = report(run("train", "digits", "--epochs", "3", "--seed", "0", "--learning-rate", "0.1", "--output", "softmax", "--no-compare-reference",
+                       "--cost", "categorical_cross_entropy(ignore_nan=True)", "--json", "--quiet", "--out", out))
+    assert found["cost"] == "categorical_cross_entropy(ignore_nan=True)" and found["accuracy"] > 0.5
+    assert fn.load(out).cost_function == fn.costs.CategoricalCrossEntropy(ignore_nan=True)
+    assert found["cost"] in run("info", out)
+
+
+def test_train_makes_two_outputs_a_target_where_the_cost_wants_means_and_variances(run, tmp_path):
+    table = tmp_path / "curve.csv"
+    table.write_text("".join(f"{x / 10},{(x / 10)**2}\n" for x in range(40)))
+    found = report(run("train", table, "--numbers", "--cost", "gaussian_nll", "--learning-rate", "0.01", "--json", "--quiet"))
+    assert found["sizes"] == [1, 30, 2] and found["cost"] == "gaussian_nll"
+
+
+@pytest.mark.parametrize("cost, message", [("hubert", "did you mean 'huber'"), ("huber(width=1)", "no parameter 'width'")])
+def test_train_refuses_a_cost_that_there_is_not(fails, cost, message):
+    assert message in fails("train", "digits", "--cost", cost)

@@ -160,3 +160,36 @@ def test_an_unknown_level_or_path_is_a_clear_error():
 def test_level_names_are_those_of_show_config(capsys):
     fn.show_config()
     assert " ".join(kernels.LEVELS) in capsys.readouterr().out
+
+
+LOG_BOUNDS = {"log": 1.0, "log1p": 2.0}
+
+
+@pytest.mark.parametrize("name", LOG_BOUNDS)
+def test_logarithms_keep_their_bounds_in_float32(name, level):
+    x = np.arange(1, 0x7f800000, 1009, dtype=np.uint32).view(np.float32)       # all that is positive and finite
+    near = np.linspace(0.5, 2, 300_001, dtype=np.float32)
+    x = np.concatenate([x, near]) if name == "log" else np.concatenate([x, near - 1, -x[x < 1], [np.float32(1e-8)]])
+    exact = getattr(np, name)(x.astype(np.longdouble))
+    assert ulps(kernels.elementwise(name, x), exact, np.float32).max() <= LOG_BOUNDS[name]
+
+
+@pytest.mark.parametrize("name", LOG_BOUNDS)
+def test_logarithms_keep_their_bounds_in_float64(name, level, rng):
+    x = np.concatenate([2.0 ** rng.uniform(-1074, 1023.9, 2000), rng.uniform(0.5, 2, 3000), 1 + rng.uniform(-1, 1, 500) * 2.0**-20,
+                        2.0 ** rng.uniform(-60, 0, 1000)])
+    if name == "log1p":
+        x = np.concatenate([x, -x[x < 1], x[(x > 0.5) & (x < 2)] - 1])
+    mpmath.mp.prec = 200
+    exact = [getattr(mpmath, name)(mpmath.mpf(value)) for value in x.tolist()]
+    found = kernels.elementwise(name, x).tolist()
+    errors = [abs(f - e) / max(mpmath.ldexp(1, int(mpmath.floor(mpmath.log(abs(e), 2))) - 52), mpmath.mpf(5e-324))
+              for f, e in zip(found, exact) if e]
+    assert len(errors) > 6000 and max(errors) <= LOG_BOUNDS[name]
+
+
+def test_logarithms_have_their_limits(level, dtype):
+    x = np.array([0, -0.0, np.inf, np.nan, -1, -np.inf, 1], dtype)
+    np.testing.assert_array_equal(kernels.elementwise("log", x), [-np.inf, -np.inf, np.inf, np.nan, np.nan, np.nan, 0])
+    x = np.array([0, -1, -2, np.nan, np.finfo(dtype).smallest_subnormal], dtype)
+    np.testing.assert_array_equal(kernels.elementwise("log1p", x), [0, -np.inf, np.nan, np.nan, x[-1]])

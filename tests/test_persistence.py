@@ -182,7 +182,7 @@ def test_the_header_is_ascii_without_escapes(saved):
 
 @pytest.mark.parametrize("name", ["", "my cost", "a,b", 'say "hi"', "back\\slash", "café", "two\nlines", "x" * 65])
 def test_a_name_that_the_format_cannot_hold_is_not_saved(name):
-    net = SimpleNamespace(sizes=(1, 1), activations=("tanh",), cost_name=name, dtype=np.dtype("float64"))
+    net = SimpleNamespace(sizes=(1, 1), activations=("tanh",), cost_function=SimpleNamespace(to_text=lambda: name), dtype=np.dtype("float64"))
     with pytest.raises(ValueError, match="net cannot be saved: cost"):
         encode_header(net, bytes(16))
 

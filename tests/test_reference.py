@@ -132,7 +132,8 @@ def test_f_prime_is_the_slope_of_f_and_f_second_that_of_f_prime(name, z):
 @pytest.mark.parametrize("name", reference.COSTS)
 def test_nabla_is_the_slope_of_the_cost_in_each_output(name):
     value, nabla = reference.COSTS[name]
-    a, y = [0.25, 0.75, 0.5], [1.0, 0.0, 0.125]
+    a, y = [0.25, 0.75, 0.5, 0.375], [1.0, 0.0, 0.125, 0.5]
+    y = y[:2] if name == "gaussian_nll" else y
     for j, nabla_j in enumerate(nabla(a, y)):
 
         def along_j(a_j):
@@ -375,3 +376,34 @@ def test_reference_imports_the_standard_library_only():
             assert node.level == 0, "a relative import"
             imported.add(node.module.split(".")[0])
     assert imported and imported <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("pair", reference.FUSED, ids="-".join)
+def test_a_fused_form_is_the_cost_of_the_activation_and_its_slope(pair):
+    activation, cost = pair
+    value, delta = reference.FUSED[pair]
+    z, y = [0.5, -1.25, 2.0, 0.0], [0.25, 0.0, 1.0, 0.5]
+    a = reference.activate(z, activation)
+    assert value(z, y) == pytest.approx(reference.COSTS[cost][0](a, y), rel=1e-14)
+    assert delta(z, y) == pytest.approx(reference.bp1(reference.COSTS[cost][1](a, y), z, activation), rel=1e-13, abs=1e-15)
+    for j, delta_j in enumerate(delta(z, y)):
+        assert delta_j == pytest.approx(slope(lambda z_j: value([*z[:j], z_j, *z[j + 1 :]], y), z[j]), rel=1e-9, abs=1e-12)
+
+
+def test_a_sample_of_weight_two_counts_twice_and_one_of_weight_zero_not_at_all():
+    w, b, X, Y, activations = random_case(1, (2, 3, 2), "tanh", 3)
+    weighted = reference.gradient(w, b, X, Y, activations, sample_weight=[2.0, 0.0, 1.0])
+    rows = reference.gradient(w, b, [X[0], X[0], X[2]], [Y[0], Y[0], Y[2]], activations)
+    assert_close_to_1e9([weighted.nabla_w, weighted.nabla_b], [rows.nabla_w, rows.nabla_b])
+    assert weighted.cost == pytest.approx(rows.cost, rel=1e-14)
+
+
+def test_weights_of_outputs_are_factors_and_nan_counts_for_nothing():
+    value, nabla = reference.weighted("gaussian_nll", [2.0, 1.0, 3.0], ignore_nan=True)
+    a, y = [0.5, 1.0, -1.0, 0.25, 0.0, -0.5], [1.0, math.nan, 0.0]
+    one, two = (reference.COSTS["gaussian_nll"][0](a[j::3], [y[j]]) for j in (0, 2))
+    assert value(a, y) == pytest.approx(2 * one + 3 * two, rel=1e-15)
+    found = nabla(a, y)
+    assert found[1] == found[4] == 0.0
+    for j in (0, 2, 3, 5):
+        assert found[j] == pytest.approx(slope(lambda a_j: value([*a[:j], a_j, *a[j + 1 :]], y), a[j]), rel=1e-9)

@@ -1,5 +1,6 @@
 """The plain engine: feedforward and BP2-BP4 over batches, one function an equation."""
 
+from fastnet._core.kernels cimport Data
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -46,14 +47,15 @@ cdef void nabla_w(
 ) noexcept nogil
 
 cdef double backpropagate(
-    const Layout* net, Py_ssize_t m,
+    const Layout* net,
+    const Data* data,          # in   the targets and weights are its rows start ... start + m
+    Py_ssize_t start, Py_ssize_t m,
     const real* parameters,    # in   (n_parameters,)
-    const real* x,             # in   (m, sizes[0])
-    const real* y,             # in   (m, sizes[-1])
+    const real* x,             # in   (m, sizes[0])  the same rows
     real** z,                  # out  per layer (m, n)
     real** a,                  # out  per layer (m, n)
     real** delta,              # out  per layer (m, n); neighbours must not share memory
     real alpha,
     real beta,
     real* target,              # i/o  (n_parameters,)  may be parameters
-) noexcept nogil
+) except? -1 nogil

@@ -9,7 +9,7 @@ from libc.string cimport memcpy
 
 from fastnet._core.blas cimport gemm, gemv, ger
 from fastnet._core.costs cimport output_delta
-from fastnet._core.kernels cimport activate, times_prime
+from fastnet._core.kernels cimport Data, activate, times_prime
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -78,12 +78,14 @@ cdef void nabla_w(
 
 
 cdef double backpropagate(
-    const Layout* net, Py_ssize_t m,
-    const real* parameters, const real* x, const real* y,
+    const Layout* net, const Data* data, Py_ssize_t start, Py_ssize_t m,
+    const real* parameters, const real* x,
     real** z, real** a, real** delta,
     real alpha, real beta, real* target,
-) noexcept nogil:
+) except? -1 nogil:
     """Feedforward, then BP1-BP4: target = beta target + alpha Σ_x ∇C_x.  Returns Σ_x C_x.
+
+    An exception of a Python cost leaves the target as it was.
 
     With alpha = 1/m and beta = 0 the target is the gradient.  With target = parameters,
     alpha = -η/m and beta = 1 this is one step of gradient descent with no gradient array:
@@ -93,7 +95,8 @@ cdef double backpropagate(
     cdef const real* before
     cdef double cost
     feedforward(net, m, parameters, x, z, a)
-    cost = output_delta(net.cost, net.activation[last], m, net.sizes[last + 1], z[last], a[last], y, delta[last])
+    cost = output_delta(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
+                        <const real*>z[last], <const real*>a[last], delta[last])
     for l in range(last, -1, -1):
         if l > 0:
             backprop_delta(net.activation[l - 1], m, net.sizes[l], net.sizes[l + 1],

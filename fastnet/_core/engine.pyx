@@ -13,15 +13,18 @@ from fastnet._core import plan as planning
 
 from fastnet._core cimport blas
 from fastnet._core.backprop cimport backpropagate, feedforward
+from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
-from fastnet._core.kernels cimport Data, infer
+from fastnet._core.kernels cimport Data, infer, predict_narrow
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed
 from fastnet._core.samples cimport data_of
-from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_target, is_vector
+from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 
 cnp.import_array()
+
+ONE = 1                         # what `threads` is if nobody says
 
 cdef enum:
     BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
@@ -51,6 +54,7 @@ cdef class Engine:
     cdef bint direct                       # one sample may skip the plan: the fast paths were on at the start
     cdef int typenum
     cdef Py_ssize_t n_in, n_out
+    cdef object bound_cost                 # keeps alive what net.cost points at
 
     def __cinit__(self):
         self.net = NULL
@@ -58,10 +62,12 @@ cdef class Engine:
     def __dealloc__(self):
         free_layout(self.net)
 
-    cdef _set_up(self, tuple sizes, tuple activation, int cost, cnp.ndarray parameters):
+    cdef _set_up(self, tuple sizes, tuple activation, object cost, cnp.ndarray parameters):
         if self.net != NULL:
             raise TypeError("a net can't be initialised twice; make a new one")
-        self.net = new_layout(sizes, activation, cost)
+        self.net = new_layout(sizes, activation)
+        self.bound_cost = cost
+        set_cost(&self.net.cost, cost)
         self.sizes = sizes
         self._parameters = parameters
         self.single = parameters.dtype == np.float32
@@ -70,8 +76,9 @@ cdef class Engine:
         self.n_out = sizes[len(sizes) - 1]
         self.direct = planning.fast_paths()
 
-    def _lay_out(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None):
-        """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers."""
+    def _lay_out(self, tuple sizes not None, tuple activation not None, cost, cnp.ndarray parameters not None):
+        """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers
+        and a cost as fastnet.costs.Bound has it."""
         self._set_up(sizes, activation, cost, parameters)
 
     # -- one sample ----------------------------------------------------------
@@ -79,13 +86,19 @@ cdef class Engine:
     def __call__(self, X):
         """Outputs for a batch (m, n_in) or one sample (n_in,): `predict` without `out`."""
         cdef cnp.npy_intp n_out = self.n_out
+        cdef cnp.npy_intp shape[2]
         if self.direct and is_vector(X, self.typenum, self.n_in):
             out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
+        if is_matrix(X, self.typenum, self.n_in):
+            shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>X, 0), self.n_out
+            out = cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
+            self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
         return self._predict(X, None, 1)
 
-    def predict(self, X, out=None, threads=1):
+    def predict(self, X, out=None, threads=ONE):
         """Outputs of the net.
 
         Parameters
@@ -118,6 +131,10 @@ cdef class Engine:
         if (self.direct and is_vector(X, self.typenum, self.n_in)
                 and is_target(out, self.typenum, self.n_out)):
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        if (threads is ONE and is_matrix(X, self.typenum, self.n_in)
+                and is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X)):
+            self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         return self._predict(X, out, threads)
 
@@ -175,6 +192,9 @@ cdef class Engine:
         if path == "samples":
             for i in range(m):
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
+        elif path == "narrow":
+            with nogil:
+                predict_narrow[real](self.net, parameters, m, x, y)
         elif path == "tiles":
             packed = new_packed[real](self.net, parameters)
             scratch = <char*>PyMem_RawMalloc(packed.work_bytes(rows, sizeof(real)))
@@ -208,15 +228,15 @@ cdef class Engine:
 
     # -- cost and gradient ---------------------------------------------------
 
-    def _cost_of(self, X, cnp.ndarray Y not None):
-        """The mean cost over the rows of X."""
+    def _cost_of(self, X, cnp.ndarray Y not None, cnp.ndarray weight=None):
+        """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m."""
         blas.load()
         if self.single:
-            return self.cost_typed[float](X, Y)
-        return self.cost_typed[double](X, Y)
+            return self.cost_typed[float](X, Y, weight)
+        return self.cost_typed[double](X, Y, weight)
 
-    cdef double cost_typed(self, X, cnp.ndarray Y, real* dummy=NULL) except? -1:
-        cdef Data data = data_of(X, Y, None)
+    cdef double cost_typed(self, X, cnp.ndarray Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
+        cdef Data data = data_of(X, Y, None, weight)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
         cdef const real* parameters = <const real*>self._parameters.data
@@ -229,40 +249,40 @@ cdef class Engine:
         return cost / data.m
 
     def _backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
-                      cnp.ndarray nabla not None):
-        """Fill z^l, a^l, δ^l and the mean gradient; return the mean cost.  Y must be (m, n_out)."""
+                       cnp.ndarray nabla not None, cnp.ndarray weight=None):
+        """Fill z^l, a^l, δ^l and the mean gradient; return the mean cost."""
         blas.load()
         if self.single:
-            return self.backprop_typed[float](X, Y, z, a, delta, nabla)
-        return self.backprop_typed[double](X, Y, z, a, delta, nabla)
+            return self.backprop_typed[float](X, Y, z, a, delta, nabla, weight)
+        return self.backprop_typed[double](X, Y, z, a, delta, nabla, weight)
 
     cdef double backprop_typed(self, cnp.ndarray X, cnp.ndarray Y, list z, list a, list delta,
-                               cnp.ndarray nabla, real* dummy=NULL) except? -1:
+                               cnp.ndarray nabla, cnp.ndarray weight, real* dummy=NULL) except? -1:
+        cdef Data data = data_of(X, Y, None, weight)
         cdef Py_ssize_t m = X.shape[0]
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
         cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
-        cdef const real* y = <const real*>Y.data
         cdef real* target = <real*>nabla.data
         cdef double cost
         point_at(work.z, z)
         point_at(work.a, a)
         point_at(work.delta, delta)
         with nogil:
-            cost = backpropagate(self.net, m, parameters, x, y, <real**>work.z, <real**>work.a, <real**>work.delta,
-                                 <real>(1.0 / m), <real>0, target)
+            cost = backpropagate(self.net, &data, 0, m, parameters, x, <real**>work.z, <real**>work.a,
+                                 <real**>work.delta, <real>(1.0 / m), <real>0, target)
         return cost / m
 
-    def _gradient_into(self, X, cnp.ndarray Y not None, cnp.ndarray nabla not None):
+    def _gradient_into(self, X, cnp.ndarray Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
         """nabla = the mean gradient over the rows of X; return the mean cost."""
         blas.load()
         if self.single:
-            return self.gradient_typed[float](X, Y, nabla)
-        return self.gradient_typed[double](X, Y, nabla)
+            return self.gradient_typed[float](X, Y, nabla, weight)
+        return self.gradient_typed[double](X, Y, nabla, weight)
 
-    cdef double gradient_typed(self, X, cnp.ndarray Y, cnp.ndarray nabla,
+    cdef double gradient_typed(self, X, cnp.ndarray Y, cnp.ndarray nabla, cnp.ndarray weight,
                                real* dummy=NULL) except? -1:
-        cdef Data data = data_of(X, Y, None)
+        cdef Data data = data_of(X, Y, None, weight)
         cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
         cdef Buffers buffers = buffers_of(work)
         cdef const real* parameters = <const real*>self._parameters.data
@@ -279,7 +299,7 @@ cdef class Engine:
 
 
 cdef Buffers buffers_of(Workspace work):
-    return Buffers(rows=work.rows, x=work.x, y=work.y, z=work.z, a=work.a, delta=work.delta)
+    return Buffers(rows=work.rows, x=work.x, z=work.z, a=work.a, delta=work.delta)
 
 
 cdef void point_at(void** table, list arrays):

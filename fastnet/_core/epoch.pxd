@@ -8,21 +8,20 @@ from fastnet._core.types cimport real
 cdef struct Buffers:
     Py_ssize_t rows            # samples that fit
     void* x
-    void* y
     void** z
     void** a
     void** delta
 
 cdef double total_cost(
     const Layout* net, const Data* data, Buffers* work, const real* parameters,
-) noexcept nogil
+) except? -1 nogil
 
 cdef double add_gradient(
     const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
     const real* parameters, real alpha, real* target,
-) noexcept nogil
+) except? -1 nogil
 
-cdef void run_epoch(
+cdef int run_epoch(
     const Layout* net, const Data* data, Buffers* work,
     Py_ssize_t batch_size, Py_ssize_t max_rows,
     Descent* descent,          # i/o
@@ -31,6 +30,6 @@ cdef void run_epoch(
     real* nabla,               # work (n_parameters,), or NULL: plain gradient descent, one block a batch
     real** states,             # i/o  n_states vectors (n_parameters,)
     Progress* progress,        # i/o
-) noexcept nogil
+) except -1 nogil
 
 cdef void shuffle(Py_ssize_t m, Py_ssize_t* order, unsigned long long seed) noexcept nogil

@@ -1,7 +1,7 @@
 """Whole passes over a data set: gathering batches, gradients in blocks, gradient descent.
 
 Rows are never moved in the data set: an order array is shuffled and each batch gathers its
-rows.  A batch larger than the work space is taken in blocks whose gradients add up, so the
+rows; targets and weights are read where they lie.  A batch larger than the work space is taken in blocks whose gradients add up, so the
 memory needed does not grow with the batch.
 """
 
@@ -10,8 +10,9 @@ from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
 from fastnet._core.backprop cimport backpropagate, feedforward
+from fastnet._core.costs cimport output_cost
 from fastnet._core.descent cimport LayerDescent, descend
-from fastnet._core.kernels cimport Data, Descent, Progress, begin_step, cost_and_nabla
+from fastnet._core.kernels cimport Data, Descent, Progress, begin_step
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
@@ -39,37 +40,17 @@ cdef const real* inputs(
     return out
 
 
-cdef const real* targets(
-    const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t m, real* dummy=NULL,
-) noexcept nogil:
-    """The same rows of Y; a label becomes its one-hot row here, a batch at a time."""
-    cdef Py_ssize_t i, row, n = net.sizes[net.n_layers]
-    cdef const real* y = <const real*>data.y
-    cdef real* out = <real*>work.y
-    if data.labels == NULL:
-        if data.order == NULL:
-            return y + start * n
-        for i in range(m):
-            memcpy(out + i * n, y + data.order[start + i] * n, n * sizeof(real))
-        return out
-    memset(out, 0, m * n * sizeof(real))
-    for i in range(m):
-        row = start + i if data.order == NULL else data.order[start + i]
-        out[i * n + data.labels[row]] = 1
-    return out
-
-
 cdef double total_cost(
     const Layout* net, const Data* data, Buffers* work, const real* parameters,
-) noexcept nogil:
+) except? -1 nogil:
     """Σ_x C_x over all rows, in blocks."""
     cdef Py_ssize_t start = 0, m, last = net.n_layers - 1
     cdef double cost = 0
     while start < data.m:
         m = min(work.rows, data.m - start)
         feedforward(net, m, parameters, inputs[real](net, data, work, start, m), <real**>work.z, <real**>work.a)
-        cost += cost_and_nabla(net.cost, m * net.sizes[last + 1], <const real*>work.a[last],
-                               targets[real](net, data, work, start, m), <real*>work.delta[last])
+        cost += output_cost(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
+                            <const real*>work.z[last], <const real*>work.a[last], <real*>work.delta[last])
         start += m
     return cost
 
@@ -77,15 +58,14 @@ cdef double total_cost(
 cdef double add_gradient(
     const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
     const real* parameters, real alpha, real* target,
-) noexcept nogil:
+) except? -1 nogil:
     """target += alpha Σ_x ∇C_x over rows start ... stop, in blocks.  Returns Σ_x C_x."""
     cdef Py_ssize_t m
     cdef double cost = 0
     while start < stop:
         m = min(work.rows, stop - start)
         cost += backpropagate(
-            net, m, parameters,
-            inputs[real](net, data, work, start, m), targets[real](net, data, work, start, m),
+            net, data, start, m, parameters, inputs[real](net, data, work, start, m),
             <real**>work.z, <real**>work.a, <real**>work.delta, alpha, <real>1, target)
         start += m
     return cost
@@ -94,7 +74,7 @@ cdef double add_gradient(
 cdef double step(
     const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop, double rate,
     Descent* descent, const LayerDescent* layers, real* parameters, real* nabla, real** states,
-) noexcept nogil:
+) except? -1 nogil:
     """One step on one batch: its mean gradient, then the descent.  Returns Σ_x C_x."""
     cdef Py_ssize_t m = stop - start
     cdef double cost
@@ -105,13 +85,14 @@ cdef double step(
     return cost
 
 
-cdef void run_epoch(
+cdef int run_epoch(
     const Layout* net, const Data* data, Buffers* work,
     Py_ssize_t batch_size, Py_ssize_t max_rows, Descent* descent, const LayerDescent* layers,
     real* parameters, real* nabla, real** states, Progress* progress,
-) noexcept nogil:
+) except -1 nogil:
     """Batch after batch from progress.rows on, until the epoch ends, a cost is not finite, or
-    max_rows samples have passed (the caller then looks for Ctrl-C and calls again).
+    max_rows samples have passed (the caller then looks for Ctrl-C and calls again).  What a Python
+    cost raises comes out of here, after the last finished batch.
 
     Plain gradient descent on a batch of one block changes the parameters as its products finish,
     with no gradient array; everything else needs the whole gradient first.
@@ -131,6 +112,7 @@ cdef void run_epoch(
         progress.steps += 1
         start = stop
     progress.rows = start
+    return 0
 
 
 cdef inline uint64_t splitmix64(uint64_t* state) noexcept nogil:

@@ -6,7 +6,7 @@ the two pointers below, so that one selected instruction level serves them all.
 
 from libc.stdint cimport uint32_t, uint64_t
 
-from fastnet._core.layout cimport Layout
+from fastnet._core.layout cimport Cost, Layout
 from fastnet._core.types cimport real
 
 cdef extern from "fastnet_kernels.h" nogil:
@@ -36,8 +36,12 @@ cdef extern from "fastnet_kernels.h" nogil:
         const int* columns
         const void* y
         const Py_ssize_t* labels
+        const void* weight
         const Py_ssize_t* order
         Py_ssize_t m
+
+    int PYTHON_COST "FASTNET_PYTHON_COST"
+    bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
     ctypedef struct Progress "fastnet_progress":
         Py_ssize_t rows, steps
@@ -77,10 +81,8 @@ cdef extern from "fastnet_kernels.h" nogil:
 
     ctypedef struct TrainerNet "fastnet_trainer":
         size_t n_layers, rows, shares
-        int cost
+        const Cost* cost
         TrainerLayer* layer
-        void* y
-        size_t y_ld
         void* zeros
         const void** x
         void* changed_x
@@ -90,6 +92,8 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t row_sum_ld
         Barrier* barrier
         unsigned crowded
+
+    int NARROW "FASTNET_NARROW"
 
     ctypedef struct PackedNet "fastnet_packed":
         size_t n_layers, width
@@ -109,8 +113,13 @@ cdef extern from "fastnet_kernels.h" nogil:
 
     ctypedef struct fastnet_kernels_f32:
         activation_f32* activation
-        double (**cost)(size_t n, const float* a, const float* y, float* nabla) noexcept nogil
+        double (*output_delta)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
+                               size_t width, const float* z, const float* a, float* delta) noexcept nogil
+        double (*output_cost)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
+                              const float* z, const float* a, float* work) noexcept nogil
         void (*exp)(size_t n, const float* x, float* y) noexcept nogil
+        void (*log)(size_t n, const float* x, float* y) noexcept nogil
+        void (*log1p)(size_t n, const float* x, float* y) noexcept nogil
         void (*axpy)(size_t n, float alpha, const float* x, float* y) noexcept nogil
         int (*all_finite)(size_t n, const float* x) noexcept nogil
         size_t (*padded)(size_t n) noexcept nogil
@@ -124,6 +133,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
+        void (*predict_narrow)(const Layout*, const float* parameters, size_t m, const float* x, float* out) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
                         const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
@@ -136,11 +146,19 @@ cdef extern from "fastnet_kernels.h" nogil:
                              float* mask) noexcept nogil
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
                           const float* x, float* out) noexcept nogil
+        size_t (*roof_fma)(size_t rounds, float scale, float shift, float* out) noexcept nogil
+        float (*roof_read)(size_t n, size_t passes, const float* x) noexcept nogil
+        void (*roof_update)(size_t n, size_t passes, float shift, float* x) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
         activation_f64* activation
-        double (**cost)(size_t n, const double* a, const double* y, double* nabla) noexcept nogil
+        double (*output_delta)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
+                               size_t width, const double* z, const double* a, double* delta) noexcept nogil
+        double (*output_cost)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
+                              const double* z, const double* a, double* work) noexcept nogil
         void (*exp)(size_t n, const double* x, double* y) noexcept nogil
+        void (*log)(size_t n, const double* x, double* y) noexcept nogil
+        void (*log1p)(size_t n, const double* x, double* y) noexcept nogil
         void (*axpy)(size_t n, double alpha, const double* x, double* y) noexcept nogil
         int (*all_finite)(size_t n, const double* x) noexcept nogil
         size_t (*padded)(size_t n) noexcept nogil
@@ -154,6 +172,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
+        void (*predict_narrow)(const Layout*, const double* parameters, size_t m, const double* x, double* out) noexcept nogil
         void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
                         const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
@@ -166,6 +185,9 @@ cdef extern from "fastnet_kernels.h" nogil:
                              double* mask) noexcept nogil
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
                           const double* x, double* out) noexcept nogil
+        size_t (*roof_fma)(size_t rounds, double scale, double shift, double* out) noexcept nogil
+        double (*roof_read)(size_t n, size_t passes, const double* x) noexcept nogil
+        void (*roof_update)(size_t n, size_t passes, double shift, double* x) noexcept nogil
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
@@ -218,12 +240,26 @@ cdef inline void second_derivative(
             f64[0].activation[code].second(count, z + i * n, a + i * n, out + i * n)
 
 
-cdef inline double cost_and_nabla(int code, Py_ssize_t n, const real* a, const real* y, real* nabla) noexcept nogil:
-    """The summed cost of n output values, and nabla = ∂C_x/∂a."""
+cdef inline double output_delta_kernel(
+    const Cost* cost, int activation, const Data* data, Py_ssize_t start, Py_ssize_t m, Py_ssize_t n,
+    const real* z, const real* a, real* delta,
+) noexcept nogil:
+    """BP1 of m rows, without gaps between them (src_c/outputs.inc)."""
     if real is float:
-        return f32[0].cost[code](n, a, y, nabla)
+        return f32[0].output_delta(cost, activation, data, start, m, n, n, n, z, a, delta)
     else:
-        return f64[0].cost[code](n, a, y, nabla)
+        return f64[0].output_delta(cost, activation, data, start, m, n, n, n, z, a, delta)
+
+
+cdef inline double output_cost_kernel(
+    const Cost* cost, int activation, const Data* data, Py_ssize_t start, Py_ssize_t m, Py_ssize_t n,
+    const real* z, const real* a, real* work,
+) noexcept nogil:
+    """The summed cost of m rows; work is (m, n)."""
+    if real is float:
+        return f32[0].output_cost(cost, activation, data, start, m, n, n, z, a, work)
+    else:
+        return f64[0].output_cost(cost, activation, data, start, m, n, n, z, a, work)
 
 
 cdef inline void exponential(Py_ssize_t n, const real* x, real* y) noexcept nogil:
@@ -232,6 +268,14 @@ cdef inline void exponential(Py_ssize_t n, const real* x, real* y) noexcept nogi
         f32[0].exp(n, x, y)
     else:
         f64[0].exp(n, x, y)
+
+
+cdef inline void logarithm(bint of_one_plus, Py_ssize_t n, const real* x, real* y) noexcept nogil:
+    """y = log x or log(1 + x), for n values."""
+    if real is float:
+        (f32[0].log1p if of_one_plus else f32[0].log)(n, x, y)
+    else:
+        (f64[0].log1p if of_one_plus else f64[0].log)(n, x, y)
 
 
 cdef inline void axpy(Py_ssize_t n, real alpha, const real* x, real* y) noexcept nogil:
@@ -377,3 +421,13 @@ cdef inline void add_noise(
         f32[0].add_noise(n, first, sigma, seed, counter, x, out)
     else:
         f64[0].add_noise(n, first, sigma, seed, counter, x, out)
+
+
+cdef inline void predict_narrow(
+    const Layout* net, const real* parameters, size_t m, const real* x, real* out,
+) noexcept nogil:
+    """Many samples of a narrow net (src_c/narrow.inc)."""
+    if real is float:
+        f32[0].predict_narrow(net, parameters, m, x, out)
+    else:
+        f64[0].predict_narrow(net, parameters, m, x, out)

@@ -75,17 +75,20 @@ def lanes(dtype):
     return padded[float](1) if dtype == np.float32 else padded[double](1)
 
 
+FUNCTIONS = {"exp": -1, "log": -2, "log1p": -3}
+
+
 def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndarray delta=None):
     """One kernel over whole contiguous arrays; of softmax the last axis is a row.
 
-    "exp", or an activation's name: its values at z, in `a` if that is given; a may be z.
+    "exp", "log", "log1p", or an activation's name: its values at z, in `a` if that is given; a may be z.
     That name with "_prime": delta ⊙ f'(z), a = f(z); with "_second": f''(z), a = f(z).
     """
     name, _, order = kernel.rpartition("_")
     if order not in ("prime", "second"):
         name, order = kernel, "value"
     cdef cnp.ndarray out = delta.copy() if order == "prime" else np.empty_like(z) if order == "second" or a is None else a
-    cdef int code = -1 if name == "exp" else ACTIVATIONS.index(name)
+    cdef int code = FUNCTIONS[name] if name in FUNCTIONS else ACTIVATIONS.index(name)
     if z.dtype == np.float32:
         apply[float](code, order, z, a, out)
     else:
@@ -96,7 +99,9 @@ def elementwise(str kernel, cnp.ndarray z not None, cnp.ndarray a=None, cnp.ndar
 cdef apply(int code, str order, cnp.ndarray z, cnp.ndarray a, cnp.ndarray out, real* dummy=NULL):
     cdef Py_ssize_t n = z.shape[z.ndim - 1] if z.ndim else 1
     cdef Py_ssize_t m = z.size // n if n else 0
-    if code < 0:
+    if code < -1:
+        logarithm(code == -3, z.size, <real*>z.data, <real*>out.data)
+    elif code == -1:
         exponential(z.size, <real*>z.data, <real*>out.data)
     elif order == "prime":
         times_prime(code, m, n, <real*>z.data, <real*>a.data, <real*>out.data)

@@ -3,13 +3,23 @@
 from libc.stddef cimport size_t
 
 cdef extern from "fastnet_kernels.h" nogil:
+    ctypedef struct Cost "fastnet_cost":
+        int kind
+        bint ignore_nan
+        double parameter
+        const void* parameters
+        const void* output_weights
+        Py_ssize_t n_targets
+        void* function
+        void* context
+
     ctypedef struct Layout "fastnet_layout":
         Py_ssize_t n_layers        # layers of weights: one less than layers of neurons
         Py_ssize_t* sizes          # (n_layers + 1,) neurons a layer, input first
         Py_ssize_t* w              # (n_layers,) where w^l starts in the parameter vector
         Py_ssize_t* b              # (n_layers,) where b^l starts
         int* activation            # (n_layers,) codes of kernels.ACTIVATIONS
-        int cost                   # code of kernels.COSTS
+        Cost cost                  # filled by costs.pyx
         Py_ssize_t n_parameters
         Py_ssize_t width           # neurons of the widest layer, the input not counted, in whole vectors of any level
 
@@ -33,15 +43,14 @@ cdef inline void* take(char* base, Py_ssize_t* used, Py_ssize_t n_bytes) noexcep
     used[0] += aligned(n_bytes)
     return start
 
-cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL
+cdef Layout* new_layout(tuple sizes, tuple activation) except NULL
 cdef void free_layout(Layout* layout) noexcept
 
 
 cdef class Workspace:
     cdef Py_ssize_t rows       # samples that it holds at a time
     cdef void* x               # (rows, sizes[0]) gathered inputs
-    cdef void* y               # (rows, sizes[-1]) gathered or one-hot targets
-    cdef void** z              # per layer (rows, n): weighted inputs; z[l] is a[l] where σ' does not read z
+    cdef void** z              # per layer (rows, n): weighted inputs; z[l] is a[l] where nothing reads z later
     cdef void** a              # per layer (rows, n): activations
     cdef void** delta          # per layer (rows, n): errors; layers share two buffers
     cdef void* memory

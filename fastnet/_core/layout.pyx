@@ -9,13 +9,12 @@ from libc.stdint cimport uintptr_t
 
 from fastnet._core.kernels cimport reads_z
 
-cdef Layout* new_layout(tuple sizes, tuple activation, int cost) except NULL:
+cdef Layout* new_layout(tuple sizes, tuple activation) except NULL:
     cdef Py_ssize_t l, n_layers = len(activation)
     cdef Layout* layout = <Layout*>PyMem_Calloc(1, sizeof(Layout))
     if layout == NULL:
         raise MemoryError("no memory for the layout of the net")
     layout.n_layers = n_layers
-    layout.cost = cost
     layout.sizes = <Py_ssize_t*>PyMem_Calloc(n_layers + 1, sizeof(Py_ssize_t))
     layout.w = <Py_ssize_t*>PyMem_Calloc(n_layers, sizeof(Py_ssize_t))
     layout.b = <Py_ssize_t*>PyMem_Calloc(n_layers, sizeof(Py_ssize_t))
@@ -73,7 +72,8 @@ cdef class Workspace:
 
     @staticmethod
     cdef Workspace for_training(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize):
-        """Room for forward and backward passes: every a^l is kept, z^l where σ' reads it; δ takes turns in two buffers."""
+        """Room for forward and backward passes: every a^l is kept, z^l where σ' reads it, and z^L, which
+        the cost may read; δ takes turns in two buffers."""
         cdef Workspace work = Workspace.__new__(Workspace)
         cdef Py_ssize_t l, L = layout.n_layers
         cdef Py_ssize_t n_bytes = 2 * aligned(rows * layout.width * itemsize)
@@ -88,12 +88,10 @@ cdef class Workspace:
         work.rows = rows
         work.x = free
         free += aligned(rows * layout.sizes[0] * itemsize)
-        work.y = free
-        free += aligned(rows * layout.sizes[L] * itemsize)
         for l in range(L):
             work.z[l] = work.a[l] = free
             free += aligned(rows * layout.sizes[l + 1] * itemsize)
-            if reads_z(layout.activation[l]):
+            if reads_z(layout.activation[l]) or l == L - 1:
                 work.z[l] = free
                 free += aligned(rows * layout.sizes[l + 1] * itemsize)
         for l in range(L):

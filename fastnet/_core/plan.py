@@ -42,7 +42,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False):
+def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False, python_cost=False):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -60,13 +60,15 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
         Gradient descent and nothing else: all that the online path knows.
     dense : bool
         Inputs are changed on the way in, so that zeros don't stay.
+    python_cost : bool
+        The cost is Python functions: only the plain engine calls them.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if not fast_paths():
+    if python_cost or not fast_paths():
         return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
     if dense:
         density = 1.0
@@ -126,13 +128,14 @@ def split(count, shares, multiple):
 class InferencePlan(NamedTuple):
     """How outputs of m samples are computed."""
 
-    path: str                  # "samples" (one by one), "tiles" (packed for the call) or "plain"
+    path: str                  # "samples" (one by one), "narrow", "tiles" (packed for the call) or "plain"
     rows: int                  # samples of one block
     threads: int
 
 
 # Counted: packing costs about as much as the products of PACK_FROM samples save.
 PACK_FROM = 8
+NARROW = 64                    # FASTNET_NARROW: up to here samples lie in lanes
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
 THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
 
@@ -155,9 +158,10 @@ def plan_inference(sizes, m, threads=1):
         return InferencePlan("plain", max(1, min(m, 256)), 1)
     if m < PACK_FROM:
         return InferencePlan("samples", 1, 1)
+    path = "narrow" if max(sizes) <= NARROW else "tiles"
     flops = 2.0 * m * sum(p * n for p, n in zip(sizes, sizes[1:]))
     most = min(m // PACK_FROM, int(flops / THREAD_FLOPS))      # every part takes the path of the whole
-    return InferencePlan("tiles", min(m, INFERENCE_ROWS), max(1, min(threads, most)))
+    return InferencePlan(path, min(m, INFERENCE_ROWS), max(1, min(threads, most)))
 
 
 def inputs_in_lanes(l, p, n, lanes):

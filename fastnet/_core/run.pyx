@@ -19,6 +19,7 @@ import numpy as np
 
 from fastnet._core cimport blas
 from fastnet._core.barrier cimport wait_for_all
+from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, run_epoch
 from fastnet._core.descent cimport LayerDescent
 from fastnet._core.kernels cimport Data, Descent, Progress, Running
@@ -55,6 +56,7 @@ cdef class Run:
     """A run of training on one parameter vector."""
 
     cdef Layout* net
+    cdef object cost                       # fastnet.costs.Bound: keeps alive what net.cost points at
     cdef cnp.ndarray parameters
     cdef Trainer trainer                   # None on the plain path
     cdef Workspace work                    # None on the fast paths
@@ -72,9 +74,11 @@ cdef class Run:
     cdef readonly object plan, recipe
     cdef public object together            # whether threads share the work: None where that is timed
 
-    def __cinit__(self, tuple sizes not None, tuple activation not None, int cost, cnp.ndarray parameters not None,
+    def __cinit__(self, tuple sizes not None, tuple activation not None, cost, cnp.ndarray parameters not None,
                   Py_ssize_t batch_size, plan, recipe):
-        self.net = new_layout(sizes, activation, cost)
+        self.net = new_layout(sizes, activation)
+        self.cost = cost
+        set_cost(&self.net.cost, cost)
         self.parameters = parameters
         self.single = parameters.dtype == np.float32
         self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters))
@@ -168,14 +172,14 @@ cdef class Run:
 
     # -- epochs ----------------------------------------------------------------
 
-    def start_epoch(self, X, cnp.ndarray Y not None, order, rates):
+    def start_epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None):
         """Begin a pass over the rows of X in the given order (intp, or None).
 
-        `rates` is the learning rate of every step, float64, or one for all.
+        `rates` is the learning rate of every step, float64, or one for all; `weight` that of each sample.
         """
         cdef cnp.ndarray each
-        self.read = (X, Y, order, rates)
-        self.job.data = data_of(X, Y, order)
+        self.read = (X, Y, order, rates, weight)
+        self.job.data = data_of(X, Y, order, weight)
         self.job.progress = Progress(rows=0, steps=0, cost=0, finite=True)
         self.job.descent.rates = NULL
         if isinstance(rates, np.ndarray):
@@ -205,9 +209,9 @@ cdef class Run:
         """
         return self.job.progress.cost, self.job.progress.rows, bool(self.job.progress.finite)
 
-    def epoch(self, X, cnp.ndarray Y not None, order, rates):
+    def epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None):
         """A whole pass; returns its `progress`."""
-        self.start_epoch(X, Y, order, rates)
+        self.start_epoch(X, Y, order, rates, weight)
         self.go_on(len(X))
         return self.progress()
 
@@ -235,7 +239,7 @@ cdef class Run:
                 self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
 
     cdef plain(self, real* parameters):
-        cdef Buffers buffers = Buffers(rows=self.work.rows, x=self.work.x, y=self.work.y, z=self.work.z,
+        cdef Buffers buffers = Buffers(rows=self.work.rows, x=self.work.x, z=self.work.z,
                                        a=self.work.a, delta=self.work.delta)
         cdef real* nabla = <real*>self.nabla.data if self.nabla is not None else NULL
         cdef real* states[3]

@@ -11,4 +11,4 @@ cdef class Compressed:
     cdef readonly cnp.ndarray columns      # (n,) int32, rising within a row
     cdef readonly cnp.ndarray starts       # (m + 1,) intp
 
-cdef Data data_of(X, cnp.ndarray Y, order)
+cdef Data data_of(X, cnp.ndarray Y, order, cnp.ndarray weight)

@@ -27,6 +27,10 @@ cdef class Compressed:
     def size(self):
         return self.shape[0] * self.shape[1]
 
+    @property
+    def dtype(self):
+        return self.values.dtype
+
     def take(self, rows):
         """Some rows, by their numbers, as another set."""
         lengths = np.diff(self.starts)[rows]
@@ -81,8 +85,8 @@ cdef fill(cnp.ndarray X, Compressed rows, real* dummy=NULL):
         compress(m, p, x, starts, columns, values)
 
 
-cdef Data data_of(X, cnp.ndarray Y, order):
-    """Labels are told from outputs by their one dimension."""
+cdef Data data_of(X, cnp.ndarray Y, order, cnp.ndarray weight):
+    """Labels are told from outputs by their one dimension.  Weights are of the net's dtype, (m,), or None."""
     cdef Data data
     if isinstance(X, Compressed):
         data.x = (<Compressed>X).values.data
@@ -95,5 +99,6 @@ cdef Data data_of(X, cnp.ndarray Y, order):
     data.m = len(X)
     data.y = NULL if Y.ndim == 1 else <void*>Y.data
     data.labels = <Py_ssize_t*>Y.data if Y.ndim == 1 else NULL
+    data.weight = NULL if weight is None else <void*>weight.data
     data.order = NULL if order is None else <Py_ssize_t*>(<cnp.ndarray>order).data
     return data

@@ -1,5 +1,7 @@
 """The short way in: is this Python object an array that a kernel can take as it is?"""
 
+from libc.stdint cimport uintptr_t
+
 cimport numpy as cnp
 
 cdef enum:
@@ -19,3 +21,24 @@ cdef inline bint is_vector(object x, int typenum, Py_ssize_t n) noexcept:
 cdef inline bint is_target(object out, int typenum, Py_ssize_t n) noexcept:
     """The same, and writeable."""
     return is_vector(out, typenum, n) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+
+
+cdef inline bint is_matrix(object x, int typenum, Py_ssize_t n) noexcept:
+    """An ndarray (m, n), m > 0, of the very dtype, contiguous, aligned and native."""
+    return (cnp.PyArray_CheckExact(x)
+            and cnp.PyArray_TYPE(<cnp.ndarray>x) == typenum
+            and cnp.PyArray_NDIM(<cnp.ndarray>x) == 2
+            and cnp.PyArray_DIM(<cnp.ndarray>x, 0) > 0
+            and cnp.PyArray_DIM(<cnp.ndarray>x, 1) == n
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x))
+
+
+cdef inline bint is_target_matrix(object out, int typenum, Py_ssize_t n, cnp.ndarray x) noexcept:
+    """The same, writeable, as many rows as x and no memory of it."""
+    cdef uintptr_t start, first
+    if not (is_matrix(out, typenum, n) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+            and cnp.PyArray_DIM(<cnp.ndarray>out, 0) == cnp.PyArray_DIM(x, 0)):
+        return False
+    start = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>out)
+    first = <uintptr_t>cnp.PyArray_DATA(x)
+    return start + cnp.PyArray_NBYTES(<cnp.ndarray>out) <= first or first + cnp.PyArray_NBYTES(x) <= start

@@ -13,7 +13,8 @@ from fastnet._core import plan as planning
 
 from fastnet._core.kernels cimport (
     BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES,
-    Data, Descent, Progress, TrainerLayer, TrainerNet, minibatch_epoch, online_epoch, pack, padded, reads_z, unpack,
+    Data, Descent, Progress, TrainerLayer, TrainerNet, cost_needs_z, minibatch_epoch,
+    online_epoch, pack, padded, reads_z, unpack,
 )
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
@@ -45,7 +46,7 @@ cdef class Trainer:
         self.packed.n_layers = L
         self.packed.rows = rows
         self.packed.shares = shares
-        self.packed.cost = self.net.cost
+        self.packed.cost = &self.net.cost
         self.packed.barrier = &self.barrier
         self.packed.layer = <TrainerLayer*>self.tables
         self.packed.x = <const void**>(self.packed.layer + L)
@@ -147,10 +148,11 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
     optimizer's states.
     """
     cdef TrainerNet* net = &trainer.packed
-    cdef Py_ssize_t l, i, weights, used = 0, widest = 0, outputs = 0
+    cdef Py_ssize_t l, i, weights, used = 0, widest = 0, outputs = 0, L = net.n_layers
+    cdef bint keeps_z
     cdef Py_ssize_t size = sizeof(real), rows = net.rows, shares = net.shares
     cdef TrainerLayer* layer
-    for l in range(<Py_ssize_t>net.n_layers):
+    for l in range(L):
         layer = net.layer + l
         weights = packed_weights[real](layer)
         layer.w = take(base, &used, weights * size)
@@ -158,7 +160,7 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
     net.stride = used // size
     if trainer.gradient:
         take(base, &used, (1 + trainer.n_states) * used)
-    for l in range(<Py_ssize_t>net.n_layers):
+    for l in range(L):
         layer = net.layer + l
         layer.nabla_w = <real*>layer.w + net.stride if trainer.gradient else NULL
         layer.nabla_b = <real*>layer.b + net.stride if trainer.gradient else NULL
@@ -168,7 +170,8 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
             layer.transposed = take(base, &used, padded[real](layer.p) * layer.n * size)
         layer.ld = stride_for(padded[real](layer.n), size) if rows > 1 else padded[real](layer.n)
         layer.z = take(base, &used, shares * rows * layer.ld * size)
-        layer.a = take(base, &used, rows * layer.ld * size) if reads_z(layer.activation) else layer.z
+        keeps_z = reads_z(layer.activation) or (l == L - 1 and cost_needs_z(net.cost.kind, layer.activation))
+        layer.a = take(base, &used, rows * layer.ld * size) if keeps_z else layer.z
         layer.out = layer.a
         if layer.keep < 1:
             layer.drop = take(base, &used, rows * layer.n * size)
@@ -179,8 +182,6 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
             layer.delta_row[i] = <real*>layer.delta + i * layer.ld
         widest = max(widest, <Py_ssize_t>padded[real](layer.n))
         outputs += layer.n
-    net.y_ld = padded[real](net.layer[net.n_layers - 1].n)
-    net.y = take(base, &used, shares * net.y_ld * size)
     net.share_sum = <double*>take(base, &used, shares * 8 * sizeof(double))
     net.zeros = take(base, &used, widest * size)
     net.changed_x = take(base, &used, rows * net.layer.p * size) if trainer.changes_inputs else NULL
