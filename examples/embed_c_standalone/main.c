@@ -1,5 +1,5 @@
 /* A pendulum whose acceleration is the net: 10 seconds by the midpoint rule, beside the
- * same steps with the true acceleration.  Exit code 1 if they drift apart by more than 0.05. */
+ * same steps with the true acceleration.  Exit code 1 if they drift apart by more than 0.01. */
 #include <math.h>
 #include <stdio.h>
 
@@ -35,5 +35,5 @@ int main(void)
         apart = fmax(apart, fabs(net[0] - truth[0]));
     }
     printf("after 10 s: net %.4f, true %.4f, largest difference %.4f\n", net[0], truth[0], apart);
-    return !(apart <= 0.05);
+    return !(apart <= 0.01);
 }
