@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")      # before numpy starts its pool
+
 import numpy as np
 
 import fastnet as fn

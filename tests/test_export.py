@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import ctypes
+import platform
 import re
 import shutil
 import subprocess
@@ -202,7 +203,7 @@ def test_every_activation_compiles_without_a_warning(dialect, dtype, rng, tmp_pa
     random_net(rng, (2, 5, 40, 3), dtype).export_c(tmp_path / "mixed.c")
     fn.Network([2, 3000, 2], dtype="float64", seed=0).export_c(tmp_path / "wide.c")
     files = sorted(tmp_path.glob("*.c"))
-    run(*command, *STRICT, "-O1", "-c", *files, cwd=tmp_path)
+    run(*command, *STRICT, "-fsyntax-only", *files, cwd=tmp_path)
     run(*command, *STRICT, "-O1", "-DFASTNET_SELFTEST", "-c", *files, cwd=tmp_path)
 
 
@@ -295,6 +296,24 @@ def test_two_nets_link_into_one_program(compiler, rng, tmp_path):
     run(*compiler, *STRICT, "a.c", "b.c", "main.c", "-o", "main", "-lm", cwd=tmp_path)
     expected = second(first([0.25, -0.5]))[0]
     assert abs(float(run(tmp_path / "main")) - expected) <= 10 * np.finfo(float).eps
+
+
+def test_gcc_vectorises_every_activation_without_further_flags(dtype, rng, tmp_path):
+    need("gcc")
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("looks for AVX2")
+    for name in set(ACTIVATIONS) - {"identity"}:
+        net_of(name, dtype, rng, (2, 256, 2)).export_c(tmp_path / "net.c")
+        text = (tmp_path / "net.c").read_text().replace("static inline void net_", "void net_")      # each loop by itself
+        (tmp_path / "loops.c").write_text(text)
+        lines = text.splitlines()
+        done = subprocess.run(["gcc", "-O3", "-march=haswell", "-fopt-info-vec-optimized", "-c", "loops.c"],
+                              cwd=tmp_path, capture_output=True, text=True, check=True)
+        found = {int(line) for line in re.findall(r"loops\.c:(\d+):\d+: optimized: loop vectorized", done.stderr)}
+        for function in (f"void net_{name}(size_t", f"void net_{name}_prime(size_t"):
+            start = next(i for i, line in enumerate(lines, 1) if line.startswith(function))
+            end = lines.index("}", start)
+            assert any(start <= line <= end for line in found), function
 
 
 def test_the_same_net_gives_the_same_file_and_the_head_says_what_it_is(tmp_path):

@@ -93,18 +93,26 @@ static inline REAL NET_with_sign(REAL x, REAL z)
     return NET_from_bits((NET_bits(x) & ~sign) | (NET_bits(z) & sign));
 }
 """),
-    "at_most": ((), """\
+    "where": (("bits",), """\
+/* x where the condition holds, else y; on integers too: with no branch that would stop a loop from being vectorised. */
+static inline REAL NET_where(int condition, REAL x, REAL y)
+{
+    const BITS mask = (BITS)0 - (BITS)condition;
+    return NET_from_bits((NET_bits(x) & mask) | (NET_bits(y) & ~mask));
+}
+"""),
+    "at_most": (("where",), """\
 /* limit for x beyond it, x otherwise: NaN fails the comparison and stays. */
 static inline REAL NET_at_most(REAL x, REAL limit)
 {
-    return x > limit ? limit : x;
+    return NET_where(x > limit, limit, x);
 }
 """),
-    "at_least": ((), """\
+    "at_least": (("where",), """\
 /* limit for x below it, x otherwise, NaN too. */
 static inline REAL NET_at_least(REAL x, REAL limit)
 {
-    return x < limit ? limit : x;
+    return NET_where(x < limit, limit, x);
 }
 """),
     "pairs": ((), """\
@@ -270,12 +278,12 @@ ELEMENTWISE = {
     "identity": ((), "z", None, None),
     "leaky_relu": (("by_sign",), "z, or z / 100 below 0", "NET_by_sign(z, z, CONST(0.01) * z)",
                    "a > 0 ? 1 : (a <= 0 ? CONST(0.01) : a)"),
-    "elu": (("expm1", "by_sign"), "z, or e^z - 1 below 0", "NET_by_sign(z, z, NET_expm1_of_nonpositive(-FABS(z)))",
-            "a > 0 ? 1 : a + 1"),
-    "selu": (("expm1", "by_sign"), "s z, or s t (e^z - 1) below 0 (G. Klambauer et al., 2017)",
+    "elu": (("expm1", "by_sign", "where"), "z, or e^z - 1 below 0", "NET_by_sign(z, z, NET_expm1_of_nonpositive(-FABS(z)))",
+            "NET_where(a > 0, 1, a + 1)"),
+    "selu": (("expm1", "by_sign", "where"), "s z, or s t (e^z - 1) below 0 (G. Klambauer et al., 2017)",
              "NET_by_sign(z, CONST(1.0507009873554804934193349852946) * z,\n"
              "                             CONST(1.75809934084737685994021752081) * NET_expm1_of_nonpositive(-FABS(z)))",
-             "a > 0 ? CONST(1.0507009873554804934193349852946) : a + CONST(1.75809934084737685994021752081)"),
+             "NET_where(a > 0, CONST(1.0507009873554804934193349852946), a + CONST(1.75809934084737685994021752081))"),
     "gelu": (("exp_of_square", "normal_tail", "by_sign", "at_most", "at_least"), "z P(N(0, 1) < z)", "NET_gelu1(z)", "NET_gelu_prime1(z)"),
     "gelu_tanh": (("gelu_exp", "by_sign", "at_most", "at_least"), "z (1 + tanh u) / 2, u = sqrt(2 / pi) (z + 0.044715 z^3)",
                   "NET_gelu_tanh1(z)", "NET_gelu_tanh_prime1(z)"),
