@@ -82,7 +82,7 @@ def write_c(frozen, name):
 
 def about(writer):
     net = writer.net
-    return "/* " + "\n * ".join(line if line else "" for line in [
+    return "/* " + "\n * ".join([
         *net.about(), "",
         *wrap("C99, or C++17 (hexadecimal floating-point literals); needs libm and nothing else.  Every function is "
               "re-entrant: it reads constant tables and writes its outputs and its own work space, so any number of "

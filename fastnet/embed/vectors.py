@@ -8,10 +8,10 @@ value, and what is off in z is passed on by |f'| and, into derivatives, by |f''|
 
 import numpy as np
 
-from fastnet.embed.description import constants, literal
+from fastnet.embed.description import constants
 
 MOST_NUMBERS = 20000         # in the Jacobians of one file
-ACTIVATION_ULPS = 6         # of values and derivatives, relative to their largest size near 1
+ACTIVATION_ULPS = 6          # of values and derivatives, relative to their largest size near 1
 KINKS = {"relu": (0,), "leaky_relu": (0,), "selu": (0,), "hard_sigmoid": (-3, 3), "hard_tanh": (-1, 1)}
 
 
