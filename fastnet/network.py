@@ -506,6 +506,14 @@ class Network(Differentiable, Engine):
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork(self.sizes, self._codes(self.sizes[-1], self.dtype)[0], self.parameters.copy())
 
+    def export_c(self, path, name=None, header=None):
+        """Write the net as one C99 file; see FrozenNetwork.export_c."""
+        self.freeze().export_c(path, name, header)
+
+    def export_fortran(self, path, name=None, selftest=None):
+        """Write the net as one Fortran 2008 module; see FrozenNetwork.export_fortran."""
+        self.freeze().export_fortran(path, name, selftest)
+
     def save(self, path):
         """Write the net to a safetensors file, atomically; see fastnet.persistence.save."""
         from fastnet import persistence

@@ -29,8 +29,9 @@ ALLOWED = {
     "explain": {"_core", "_checks"},
     "_roof": {"_core", "_files", "_version"},
     "training": {"_core", "_checks", "optimizers"},
-    "frozen": {"_core", "_checks", "derivatives"},
+    "frozen": {"_core", "_checks", "derivatives", "embed"},
     "derivatives": {"_core", "_checks"},
+    "embed": {"_files", "_version", "activations", "network"},
     "network": {"_core", "_checks", "derivatives", "explain", "_vectors", "costs", "gradient_check", "initializers", "training", "frozen",
                 "persistence"},
     "persistence": {"_core", "_files", "costs", "network", "__init__"},
@@ -39,10 +40,11 @@ ALLOWED = {
     "optimizers": {"_checks", "_optimizer", "full_batch"},
     "schedules": {"_checks"},
     "datasets": {"datasets"},
-    "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_check", "__init__"},
+    "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_export", "_cli_check", "__init__"},
     "_cli_common": {"datasets", "_files", "__init__"},
     "_cli_train": {"_cli_common", "costs", "datasets", "network", "reference", "training", "__init__"},
     "_cli_use": {"_cli_common", "datasets", "network", "persistence", "__init__"},
+    "_cli_export": {"_cli_common", "persistence"},
     "_cli_check": {"_cli_common", "network", "reference", "_core", "__init__"},
     "__main__": {"cli"},
 }
@@ -148,7 +150,7 @@ def test_import_fastnet_stays_light():
     new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"scipy", "scipy.linalg", "json", "csv", "argparse", "difflib", "gzip", "matplotlib", "hypothesis"}
     assert not heavy & set(new)
-    assert not [name for name in new if name.startswith(("fastnet.datasets", "fastnet.cli", "fastnet.persistence"))]
+    assert not [name for name in new if name.startswith(("fastnet.datasets", "fastnet.cli", "fastnet.persistence", "fastnet.embed"))]
 
 
 def test_training_on_the_fast_paths_needs_no_scipy():
