@@ -12,7 +12,8 @@ class FrozenNetwork(FrozenEngine):
 
     It keeps what it needs: the Network it came from may be trained on or freed.  A call has its
     work space to itself, so one frozen net may be called by any number of threads at once, with
-    the same bits as from one.
+    the same bits as from one.  Derivatives take the weights the other way round, so they may lie
+    there packed twice: with the plain parameters up to three times the Network's memory.
 
     Attributes
     ----------
@@ -139,6 +140,18 @@ class FrozenNetwork(FrozenEngine):
         """
         from fastnet.embed.fortran_export import export_fortran
         export_fortran(self, path, name, selftest)
+
+    def _jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out)
+
+    def _value_and_jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out, value=True)
+
+    def _product(self, forward, X, V, out):
+        from fastnet.derivatives import frozen_product
+        return frozen_product(self, forward, X, V, out)
 
     def __repr__(self):
         return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"

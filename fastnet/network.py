@@ -8,6 +8,7 @@ from fastnet import _checks, costs, gradient_check, initializers, training
 from fastnet._core import kernels
 from fastnet._core.engine import Engine
 from fastnet._vectors import aligned_vector, views
+from fastnet.derivatives import Differentiable
 
 
 class Forward(NamedTuple):
@@ -26,7 +27,7 @@ class Backprop(NamedTuple):
     nabla_b: list
 
 
-class Network(Engine):
+class Network(Differentiable, Engine):
     """A dense feedforward net, trained by gradient descent.
 
     Parameters

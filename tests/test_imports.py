@@ -29,9 +29,10 @@ ALLOWED = {
     "explain": {"_core", "_checks"},
     "_roof": {"_core", "_files", "_version"},
     "training": {"_core", "_checks", "optimizers"},
-    "frozen": {"_core", "_checks", "embed"},
+    "frozen": {"_core", "_checks", "derivatives", "embed"},
     "embed": {"_files", "_version", "activations", "network"},
-    "network": {"_core", "_checks", "explain", "_vectors", "costs", "gradient_check", "initializers", "training", "frozen",
+    "derivatives": {"_core", "_checks"},
+    "network": {"_core", "_checks", "derivatives", "explain", "_vectors", "costs", "gradient_check", "initializers", "training", "frozen",
                 "persistence"},
     "persistence": {"_core", "_files", "costs", "network", "__init__"},
     "_optimizer": {"_checks", "_core", "optimizers"},
@@ -63,6 +64,10 @@ CORE = {
     "run": {"types", "kernels", "layout", "blas", "costs", "descent", "epoch", "optimizers", "samples", "barrier", "trainer"},
     "optimizers": {"types", "kernels"}, "random": {"kernels"},
     "frozen": {"types", "kernels", "layout", "packed", "single", "plan"},
+    "first_order": {"types", "kernels", "layout", "blas"}, "curvature": {"types", "kernels", "layout"},
+    "second_order": {"types", "kernels", "layout", "backprop", "curvature", "first_order"},
+    "derivatives": {"types", "kernels", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order",
+                    "plan"},
     "engine": {"types", "kernels", "layout", "blas", "backprop", "costs", "epoch", "packed", "samples", "single", "plan"},
 }
 

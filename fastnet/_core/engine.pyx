@@ -211,7 +211,7 @@ cdef class Engine:
             with nogil:
                 predict_narrow[real](self.net, parameters, m, x, y)
         elif path == "tiles":
-            packed = new_packed[real](self.net, parameters)
+            packed = new_packed[real](self.net, parameters, False)
             scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
             with nogil:
                 packed.predict(&data, rows, y, scratch.memory)
@@ -256,7 +256,7 @@ cdef class Engine:
 
     cdef double evaluate_typed(self, X, cnp.ndarray Y, cnp.ndarray weight, cnp.ndarray out, real* dummy=NULL) except? -1:
         cdef Data data = data_of(X, Y, None, weight)
-        cdef Packed packed = new_packed[real](self.net, <const real*>self._parameters.data)
+        cdef Packed packed = new_packed[real](self.net, <const real*>self._parameters.data, False)
         cdef Py_ssize_t rows = min(data.m, <Py_ssize_t>planning.INFERENCE_ROWS)
         cdef Scratch scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
         cdef real* a = <real*>out.data if out is not None else NULL

@@ -41,6 +41,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Py_ssize_t m
 
     int PYTHON_COST "FASTNET_PYTHON_COST"
+    int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
     ctypedef struct Progress "fastnet_progress":
@@ -98,6 +99,9 @@ cdef extern from "fastnet_kernels.h" nogil:
     ctypedef struct PackedNet "fastnet_packed":
         size_t n_layers, width
         TrainerLayer* layer
+        size_t input_ld
+        const void* zeros
+        const void* kernels
 
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
@@ -136,6 +140,14 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*predict_narrow)(const Layout*, const float* parameters, size_t m, const float* x, float* out) noexcept nogil
         void (*predict)(const PackedNet*, const Data*, size_t rows, float* out, float* work,
                         const void** row) noexcept nogil
+        size_t (*workspace)(const PackedNet*, size_t m) noexcept nogil
+        int (*outputs)(const PackedNet*, size_t m, const float* x, float* y, void* workspace) noexcept nogil
+        int (*value_and_jacobian)(const PackedNet*, size_t m, const float* x, float* y, float* jacobian,
+                                  void* workspace) noexcept nogil
+        int (*value_and_jvp)(const PackedNet*, size_t m, const float* x, const float* v, float* y, float* out,
+                             void* workspace) noexcept nogil
+        int (*value_and_vjp)(const PackedNet*, size_t m, const float* x, const float* u, float* y, float* out,
+                             void* workspace) noexcept nogil
         double (*evaluate)(const PackedNet*, const Cost*, const Data*, size_t rows, float* out, float* work,
                            const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
@@ -177,6 +189,14 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*predict_narrow)(const Layout*, const double* parameters, size_t m, const double* x, double* out) noexcept nogil
         void (*predict)(const PackedNet*, const Data*, size_t rows, double* out, double* work,
                         const void** row) noexcept nogil
+        size_t (*workspace)(const PackedNet*, size_t m) noexcept nogil
+        int (*outputs)(const PackedNet*, size_t m, const double* x, double* y, void* workspace) noexcept nogil
+        int (*value_and_jacobian)(const PackedNet*, size_t m, const double* x, double* y, double* jacobian,
+                                  void* workspace) noexcept nogil
+        int (*value_and_jvp)(const PackedNet*, size_t m, const double* x, const double* v, double* y, double* out,
+                             void* workspace) noexcept nogil
+        int (*value_and_vjp)(const PackedNet*, size_t m, const double* x, const double* u, double* y, double* out,
+                             void* workspace) noexcept nogil
         double (*evaluate)(const PackedNet*, const Cost*, const Data*, size_t rows, double* out, double* work,
                            const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil

@@ -4,6 +4,12 @@ from fastnet._core.kernels cimport Data, PackedNet, fastnet_kernels_f32, fastnet
 from fastnet._core.layout cimport Cost, Layout
 from fastnet._core.types cimport real
 
+cdef enum:                     # what `differentiate` finds
+    JACOBIAN
+    VJP
+    JVP
+
+
 cdef class Packed:
     cdef PackedNet net
     cdef const fastnet_kernels_f32* f32    # the kernels that the packing was made for
@@ -14,6 +20,10 @@ cdef class Packed:
     cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil
     cdef void predict(self, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil
     cdef double evaluate(self, const Cost* cost, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil
+    cdef size_t workspace(self, Py_ssize_t m, bint single) noexcept nogil
+    cdef void differentiate(
+        self, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out, void* work,
+    ) noexcept nogil
 
 
 cdef inline Data rows_of(const void* x, Py_ssize_t m) noexcept nogil:
@@ -24,4 +34,4 @@ cdef inline Data rows_of(const void* x, Py_ssize_t m) noexcept nogil:
     return data
 
 
-cdef Packed new_packed(const Layout* layout, const real* parameters)
+cdef Packed new_packed(const Layout* layout, const real* parameters, bint derivatives)

@@ -173,3 +173,16 @@ def plan_inference(sizes, m, threads=1):
 def inputs_in_lanes(l, p, n, lanes):
     """Whether a packed net puts the inputs of layer l in lanes: where its outputs would leave them empty."""
     return l > 0 and n * -(-p // lanes) + DOT * n < p * -(-n // lanes)
+
+
+def backward(in_lanes, p, n, lanes):
+    """How a net packed for derivatives multiplies with wᵀ, p inputs and n outputs: through the panels it
+    has, through panels of its own, or by sums over lanes where those would stay empty."""
+    if in_lanes:
+        return "tiles"
+    return "transposed tiles" if n * -(-p // lanes) <= p * -(-n // lanes) + DOT * p else "dots"
+
+
+def plan_derivatives(m):
+    """Whether derivatives at m samples are taken through packed weights ("tiles") or "plain"."""
+    return "tiles" if fast_paths() and m >= PACK_FROM else "plain"

@@ -23,6 +23,16 @@ cdef inline bint is_target(object out, int typenum, Py_ssize_t n) noexcept:
     return is_vector(out, typenum, n) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
 
 
+cdef inline bint is_jacobian(object out, int typenum, Py_ssize_t n, Py_ssize_t p) noexcept:
+    """A writeable ndarray (n, p) of the very dtype, contiguous, aligned and native."""
+    return (cnp.PyArray_CheckExact(out)
+            and cnp.PyArray_TYPE(<cnp.ndarray>out) == typenum
+            and cnp.PyArray_NDIM(<cnp.ndarray>out) == 2
+            and cnp.PyArray_DIM(<cnp.ndarray>out, 0) == n
+            and cnp.PyArray_DIM(<cnp.ndarray>out, 1) == p
+            and cnp.PyArray_ISCARRAY(<cnp.ndarray>out))
+
+
 cdef inline bint is_matrix(object x, int typenum, Py_ssize_t n) noexcept:
     """An ndarray (m, n), m > 0, of the very dtype, contiguous, aligned and native."""
     return (cnp.PyArray_CheckExact(x)
