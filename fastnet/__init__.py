@@ -9,16 +9,16 @@
 from fastnet import costs
 from fastnet._version import __version__
 from fastnet.gradient_check import GradientCheck
+from fastnet.history import EpochInfo, History
 from fastnet.network import Backprop, Forward, Network
-from fastnet.training import EpochInfo, History
 
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
-_LAZY_MODULES = ("activations", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence", "reference",
-                 "schedules")
+_LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
+                 "reference", "schedules")
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
-           "__version__", "activations", "costs", "datasets", "load", "optimizers", "reference", "roof", "schedules",
-           "show_config", *_OPTIMIZERS]
+           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
+           "roof", "schedules", "show_config", *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -38,6 +38,9 @@ def __getattr__(name):
     if name in ("Roof", "roof"):
         from fastnet import _roof
         return getattr(_roof, name)
+    if name == "resume":
+        from fastnet.checkpoints import resume
+        return resume
     if name == "show_config":
         from fastnet._config import show_config
         return show_config

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from fastnet import (
-    activations as activations, costs as costs, datasets as datasets, optimizers as optimizers, reference as reference,
-    schedules as schedules,
+    activations as activations, callbacks as callbacks, costs as costs, datasets as datasets, optimizers as optimizers,
+    reference as reference, schedules as schedules,
 )
 
 __version__: str
@@ -32,9 +32,14 @@ class History:
     cost: list[float]
     validation_cost: list[float]
     accuracy: list[float]
+    metrics: dict[str, list[float]]
+    learning_rate: list[float]
     seconds: list[float]
     stopped: str | None
     def to_dict(self) -> dict[str, Any]: ...
+    def columns(self) -> dict[str, list[float]]: ...
+    def to_csv(self, path: str | PathLike[str]) -> None: ...
+    def plot(self, ax: Any = None) -> Any: ...
 
 class EpochInfo(NamedTuple):
     epoch: int
@@ -45,6 +50,12 @@ class EpochInfo(NamedTuple):
     seconds: float
     net: Network
     history: History
+    batch: int | None
+    metrics: dict[str, float]
+    learning_rate: float
+    training: Any
+    def stop(self) -> None: ...
+    def set_learning_rate(self, learning_rate: float) -> None: ...
 
 class Network:
     sizes: tuple[int, ...]
@@ -81,14 +92,26 @@ class Network:
     def laplacian(self, X: ArrayLike) -> np.ndarray: ...
     def check_gradient(self, X: ArrayLike, Y: ArrayLike, *, sample_weight: ArrayLike | None = None,
                        class_weight: Mapping[int, float] | str | None = None) -> GradientCheck: ...
-    def fit(self, X: ArrayLike, Y: ArrayLike, *, epochs: int = 30, batch_size: int = 10, learning_rate: float = 3.0,
+    def fit(self, X: ArrayLike, Y: ArrayLike, *, epochs: int = 30, batch_size: int = 10, learning_rate: float | None = None,
+            optimizer: str | _Optimizer = "sgd", schedule: schedules.Schedule | Callable[[int], float] | None = None,
+            l2: float | Sequence[float] = 0.0, l1: float | Sequence[float] = 0.0, dropout: float | Sequence[float] = 0.0,
+            input_dropout: float = 0.0, input_noise: float = 0.0, clip_norm: float | None = None,
+            clip_value: float | None = None, max_norm: float | None = None, frozen: Sequence[int] = (), masks: Any = None,
             sample_weight: ArrayLike | None = None, class_weight: Mapping[int, float] | str | None = None,
-            validation: tuple[ArrayLike, ArrayLike] | float | None = None, shuffle: bool = True, seed: Any = None,
+            validation: tuple[ArrayLike, ArrayLike] | float | None = None, patience: int | None = None,
+            min_delta: float = 0.0, restore_best: bool = True, target_cost: float | None = None,
+            max_seconds: float | None = None, metrics: Any = (), shuffle: bool = True, seed: Any = None,
             callbacks: Callable[[EpochInfo], Any] | Sequence[Callable[[EpochInfo], Any]] = (),
-            progress: bool | None = None, threads: int = 1) -> History: ...
-    def partial_fit(self, X: ArrayLike, Y: ArrayLike, *, batch_size: int = 10, learning_rate: float = 3.0,
+            callback_every: int | None = None, progress: bool | None = None, threads: int = 1,
+            checkpoint: str | PathLike[str] | None = None, checkpoint_every: int | None = None) -> History: ...
+    def partial_fit(self, X: ArrayLike, Y: ArrayLike, *, batch_size: int = 10, learning_rate: float | None = None,
+                    optimizer: str | _Optimizer = "sgd", l2: float | Sequence[float] = 0.0,
+                    l1: float | Sequence[float] = 0.0, dropout: float | Sequence[float] = 0.0, input_dropout: float = 0.0,
+                    input_noise: float = 0.0, clip_norm: float | None = None, clip_value: float | None = None,
+                    max_norm: float | None = None, frozen: Sequence[int] = (), masks: Any = None,
                     sample_weight: ArrayLike | None = None, class_weight: Mapping[int, float] | str | None = None,
-                    shuffle: bool = False, seed: Any = None) -> Network: ...
+                    shuffle: bool = False, seed: Any = None, threads: int = 1) -> Network: ...
+    def checkpoint(self, path: str | PathLike[str]) -> None: ...
     def explain(self, *, batch_size: int = 10, X: ArrayLike | None = None, threads: int = 1,
                 training: bool = True) -> Any: ...
     def copy(self, dtype: Any = None) -> Network: ...
@@ -209,4 +232,6 @@ class Roof(NamedTuple):
 
 def load(path: str | PathLike[str], *, cost: str | costs.Cost | None = None) -> Network: ...
 def roof(refresh: bool = False) -> Roof: ...
+def resume(path: str | PathLike[str], *, cost: str | costs.Cost | None = None,
+           schedule: Callable[[int], float] | None = None) -> Any: ...
 def show_config() -> None: ...

@@ -205,6 +205,87 @@ def check_dtype(dtype):
     return DTYPES[name]
 
 
+# -- how to train ------------------------------------------------------------
+
+def per_layer(name, value, n_layers, check, what="layer"):
+    """One checked number a layer, from a number for all or a sequence."""
+    if np.ndim(value) == 0:
+        return (check(name, value),) * n_layers
+    values = list(value)
+    if len(values) != n_layers:
+        raise ValueError(f"{name} must be a number, or one per {what} ({n_layers}); got {len(values)}")
+    return tuple(check(f"{name}[{l}]", number) for l, number in enumerate(values))
+
+
+def check_bound(name, value):
+    """A positive float, or infinity for None: no bound."""
+    return math.inf if value is None else check_positive(name, value)
+
+
+def check_frozen(frozen, n_layers):
+    """Whether each layer of weights is held, from numbers of layers."""
+    if isinstance(frozen, (str, bytes)) or not hasattr(frozen, "__iter__"):
+        raise TypeError(f"frozen must be a sequence of layers, numbered as in net.weights; got {describe(frozen)}")
+    held = [False] * n_layers
+    for layer in frozen:
+        held[check_count("a layer in frozen", layer, minimum=-n_layers, maximum=n_layers - 1)] = True
+    if all(held):
+        raise ValueError(f"frozen must leave at least one layer to train; got all {n_layers}")
+    return tuple(held)
+
+
+def check_masks(masks, net):
+    """A layer: None, or 0 and 1 in the shape of its weights and the net's dtype."""
+    n_layers = len(net.weights)
+    if masks is None:
+        return (None,) * n_layers
+    if hasattr(masks, "items"):
+        given = [None] * n_layers
+        for layer, mask in masks.items():
+            given[check_count("a layer in masks", layer, minimum=-n_layers, maximum=n_layers - 1)] = mask
+        masks = given
+    elif isinstance(masks, (str, bytes)) or not hasattr(masks, "__iter__"):
+        raise TypeError(f"masks must hold one array or None per layer, or be a dict of them; got {describe(masks)}")
+    masks = list(masks)
+    if len(masks) != n_layers:
+        raise ValueError(f"masks must hold one array or None per layer ({n_layers}); got {len(masks)}")
+    checked = []
+    for l, (mask, w) in enumerate(zip(masks, net.weights)):
+        if mask is not None:
+            mask = as_numbers(f"masks[{l}]", mask)
+            if mask.shape != w.shape:
+                raise ValueError(f"masks[{l}] must have shape {w.shape}, as weights[{l}]; got shape {mask.shape}")
+            if not ((mask == 0) | (mask == 1)).all():
+                raise ValueError(f"masks[{l}] must hold 0 (held) and 1 (trained); got other values")
+            mask = as_dtype(mask, net.dtype).copy()
+        checked.append(mask)
+    return tuple(checked)
+
+
+def check_metrics(metrics):
+    """By name: "accuracy", "r2" or a callable (Y, outputs) -> number."""
+    metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    checked = {}
+    for metric in metrics:
+        if not callable(metric):
+            check_choice("metrics", metric, ("accuracy", "r2"))
+        name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
+        if name in checked or name in ("cost", "validation_cost", "learning_rate", "seconds", "epoch"):
+            raise ValueError(f"metrics must have names of their own; got {name!r} twice")
+        checked[name] = metric
+    return checked
+
+
+def check_metric_targets(metrics, Y, n_out):
+    """Accuracy needs labels, r2 numbers."""
+    labels = Y.ndim == 1 or (n_out == 1 and ((Y == 0) | (Y == 1)).all())
+    if metrics.get("accuracy") == "accuracy" and not labels:
+        raise ValueError(f"metrics: accuracy needs labels, shape ({len(Y)},), or 0 and 1 for one output; "
+                         f"got targets of shape {Y.shape}")
+    if metrics.get("r2") == "r2" and Y.ndim == 1:
+        raise ValueError(f"metrics: r2 needs targets of shape ({len(Y)}, n_out); got labels")
+
+
 # -- arrays ------------------------------------------------------------------
 
 def as_numbers(name, array):

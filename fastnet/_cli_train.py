@@ -13,6 +13,7 @@ from fastnet._cli_common import (FAILED, OK, CommandError, add_scale_by, as_json
                                  positive_int, print_table, reading, scaled, seed)
 
 HELD_OUT = 0.2    # of the rows, where the source has no test part
+WATCHED = 0.1     # of the rows to train on, to stop by
 LEARNING_RATE, LEARNING_RATE_FOR_NUMBERS = 3.0, 0.1
 MANY_CLASSES = 100    # more, and more than half as many as rows: not classes
 REFERENCE_SECONDS = 1.0    # spent on timing the reference
@@ -74,7 +75,20 @@ def _add_training_options(group):
                        help="passes over the data (default: 30)")
     group.add_argument("--batch-size", type=positive_int, default=10, metavar="N", help="rows a step (default: 10)")
     group.add_argument("--learning-rate", type=positive_float, metavar="X",
-                       help=f"(default: {LEARNING_RATE}; {LEARNING_RATE_FOR_NUMBERS} where the targets are numbers)")
+                       help=f"(default: {LEARNING_RATE}; {LEARNING_RATE_FOR_NUMBERS} where the targets are numbers; "
+                            "the optimizer's own for all but sgd)")
+    group.add_argument("--optimizer", default="sgd", metavar="NAME",
+                       help="momentum, nesterov, adam, adamw, nadam, amsgrad, rmsprop, adagrad, rprop, lbfgs, cg (default: sgd)")
+    group.add_argument("--schedule", default="constant", choices=["constant", "cosine", "plateau"],
+                       help="of the learning rate: down to 0 on half a cosine, or a tenth of it whenever the cost has "
+                            "not fallen for 10 epochs (default: constant)")
+    group.add_argument("--l2", type=float, default=0.0, metavar="X", help="penalty l2/2 times the sum of all squared weights")
+    group.add_argument("--dropout", type=float, default=0.0, metavar="P",
+                       help="probability that an activation of a hidden layer is dropped in a step")
+    group.add_argument("--patience", type=positive_int, metavar="N",
+                       help="watch the cost of a tenth of the rows to train on, stop after N epochs without a better one, "
+                            "keep the best")
+    group.add_argument("--threads", type=positive_int, default=1, metavar="N", help="threads at most (default: 1)")
     group.add_argument("--seed", type=seed, metavar="N",
                        help="decides initial weights, order of the rows and held-out part: the same seed, the same net")
 
@@ -95,20 +109,25 @@ def train(args):
     data = prepare(args)
     net = build(args, data)
     start = [w.tolist() for w in net.weights], [b.tolist() for b in net.biases]
-    eta = args.learning_rate or (LEARNING_RATE if data.classes else LEARNING_RATE_FOR_NUMBERS)
+    eta = args.learning_rate
+    if eta is None and args.optimizer == "sgd":
+        eta = LEARNING_RATE if data.classes else LEARNING_RATE_FOR_NUMBERS
     epochs = fit(args, net, data, eta)
 
     report = {
         "source": args.source, "sizes": net.sizes, "activations": net.activations, "cost": net.cost_function.to_text(),
         "dtype": net.dtype.name, "n_parameters": net.n_parameters, "seed": args.seed, "classes": data.classes,
         "train_rows": len(data.x_train), "held_out_rows": 0 if data.x_test is None else len(data.x_test),
-        "epochs": args.epochs, "batch_size": args.batch_size, "learning_rate": eta,
+        "epochs": len(epochs.costs), "batch_size": args.batch_size, "learning_rate": eta, "optimizer": args.optimizer,
         "training_cost": epochs.costs, "seconds": sum(epochs.seconds),
         "seconds_per_epoch": statistics.median(epochs.seconds),
         "samples_per_second": len(data.x_train) / statistics.median(epochs.seconds),
         "accuracy": None, "held_out_cost": None, **score(net, data), "reference": None, "out": args.out,
     }
     compare = args.source == "digits" if args.compare_reference is None else args.compare_reference
+    if compare and (args.optimizer, args.schedule, args.l2, args.dropout, args.patience) != ("sgd", "constant", 0, 0, None):
+        print("fastnet: warning: no comparison: the reference knows plain gradient descent only", file=sys.stderr)
+        compare = False
     if compare:
         report["reference"] = time_reference(args, net, data, start, eta, report["seconds_per_epoch"])
     if args.out:
@@ -244,19 +263,26 @@ def fit(args, net, data, eta):
     """Train; after Ctrl-C save what there is before passing it on."""
     epochs = Epochs(len(data.x_train), None if args.quiet else sys.stderr)
     try:
-        net.fit(data.x_train, targets_for(net, data.y_train), epochs=args.epochs, batch_size=args.batch_size,
-                learning_rate=eta, seed=args.seed, callbacks=[epochs])
+        history = net.fit(data.x_train, targets_for(net, data.y_train), epochs=args.epochs, batch_size=args.batch_size,
+                learning_rate=eta, seed=args.seed, callbacks=[epochs], progress=False, optimizer=args.optimizer, l2=args.l2,
+                dropout=args.dropout if len(net.weights) > 1 else 0.0, threads=args.threads, patience=args.patience,
+                validation=None if args.patience is None else WATCHED, schedule=schedule_for(args))
     except KeyboardInterrupt:
-        epochs.close()
         if args.out:
             net.save(args.out)
             print(f"fastnet: after {len(epochs.costs)} of {args.epochs} epochs: saved {args.out}", file=sys.stderr)
         raise
-    epochs.close()
-    if len(epochs.costs) < args.epochs or not np.isfinite(epochs.costs[-1]):
+    if history.stopped == "diverged":
         raise CommandError(f"the cost is no longer finite in epoch {max(1, len(epochs.costs))}: nothing saved; "
-                           f"try --learning-rate below {eta:g}", FAILED)
+                           f"try --learning-rate below {eta or 'its default'}", FAILED)
     return epochs
+
+
+def schedule_for(args):
+    """The schedule that --schedule names."""
+    from fastnet import schedules
+    return {"constant": schedules.Constant, "cosine": lambda: schedules.Cosine(args.epochs),
+            "plateau": schedules.ReduceOnPlateau}[args.schedule]()
 
 
 def score(net, data):

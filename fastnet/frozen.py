@@ -53,18 +53,6 @@ class FrozenNetwork(FrozenEngine):
     def _predict(self, X, out, threads):
         return _checks.predict_checked(self, X, out, threads)
 
-    def _jacobian(self, X, out):
-        from fastnet.derivatives import frozen_jacobian
-        return frozen_jacobian(self, X, out)
-
-    def _value_and_jacobian(self, X, out):
-        from fastnet.derivatives import frozen_jacobian
-        return frozen_jacobian(self, X, out, value=True)
-
-    def _product(self, forward, X, V, out):
-        from fastnet.derivatives import frozen_product
-        return frozen_product(self, forward, X, V, out)
-
     def export_c(self, path, name=None, header=None):
         """Write the net as one C99 file that needs libm and nothing else.
 
@@ -152,6 +140,18 @@ class FrozenNetwork(FrozenEngine):
         """
         from fastnet.embed.fortran_export import export_fortran
         export_fortran(self, path, name, selftest)
+
+    def _jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out)
+
+    def _value_and_jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out, value=True)
+
+    def _product(self, forward, X, V, out):
+        from fastnet.derivatives import frozen_product
+        return frozen_product(self, forward, X, V, out)
 
     def __repr__(self):
         return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"

@@ -80,6 +80,8 @@ class Network(Differentiable, Engine):
     (1,)
     """
 
+    _training = None       # the last run of fit or partial_fit, without its data
+
     def __init__(self, sizes, activation="sigmoid", output=None, cost="quadratic", dtype="float64",
                  init="auto", seed=None):
         sizes = _checks.check_sizes(sizes)
@@ -354,9 +356,12 @@ class Network(Differentiable, Engine):
 
     # -- training ------------------------------------------------------------
 
-    def fit(self, X, Y, *, epochs=30, batch_size=10, learning_rate=3.0, sample_weight=None, class_weight=None,
-            validation=None, shuffle=True, seed=None, callbacks=(), progress=None, threads=1):
-        """Train by gradient descent on mini-batches.
+    def fit(self, X, Y, *, epochs=30, batch_size=10, learning_rate=None, optimizer="sgd", schedule=None, l2=0.0, l1=0.0,
+            dropout=0.0, input_dropout=0.0, input_noise=0.0, clip_norm=None, clip_value=None, max_norm=None, frozen=(),
+            masks=None, sample_weight=None, class_weight=None, validation=None, patience=None, min_delta=0.0,
+            restore_best=True, target_cost=None, max_seconds=None, metrics=(), shuffle=True, seed=None, callbacks=(),
+            callback_every=None, progress=None, threads=1, checkpoint=None, checkpoint_every=None):
+        """Train on mini-batches, or by a full-batch method.
 
         Parameters
         ----------
@@ -365,31 +370,76 @@ class Network(Differentiable, Engine):
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
             Desired outputs, finite (but for NaN where the cost ignores it).
         epochs : int
-            Passes over the data.
+            Passes over the data; iterations of a full-batch method.
         batch_size : int
             Samples a step; 1 is online learning, m or more is full-batch gradient descent.  The
-            last batch of an epoch may be shorter.
-        learning_rate : float
-            η of w ← w − η ∂C/∂w, where C is the mean over the batch.
+            last batch of an epoch may be shorter.  Rprop always takes all.
+        learning_rate : float, optional
+            η; None: the optimizer's own, 3.0 for plain gradient descent.
+        optimizer : str or one of fastnet.optimizers
+            "sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "amsgrad", "adamw", "nadam",
+            "rprop", "lbfgs", "cg", or an object with options: fn.Adam(beta2=0.99).
+        schedule : one of fastnet.schedules, or callable, optional
+            How the rate changes; a callable gets the number of epochs finished and returns the rate.
+        l2, l1 : float, or one per layer of weights
+            Penalties l2/2 Σ w² and l1 Σ |w|; biases have none.  A full-batch method takes no l1.
+        dropout : float, or one per hidden layer
+            Probability that an activation is dropped in a step; what is kept is divided by the
+            probability to be kept (inverted dropout), so nothing changes outside training.  The
+            probability to be kept is rounded up to a multiple of 2^-16.
+        input_dropout : float
+            The same for inputs.
+        input_noise : float
+            Standard deviation of normal noise, new in each step, added to the inputs.
+        clip_norm, clip_value : float, optional
+            Bound on the norm of the gradient of a step, and on each of its entries after that.
+        max_norm : float, optional
+            Bound on the norm of each neuron's weights after a step.
+        frozen : sequence of int
+            Layers, numbered as in `weights`, that are not trained.
+        masks : sequence or dict of array_like, optional
+            A layer: None, or 0 and 1 in the shape of its weights; where it is 0 weights stay as they are.
         sample_weight, class_weight : optional
             See `cost`.  Weights are divided by their mean over the training samples, and a step
             takes the mean of w_x ∂C_x over its batch: what a sample counts doesn't depend on the
             batch that it falls into, and a factor in all weights changes nothing.  Samples of
             weight 0 are left out; the validation samples all count the same.
         validation : (X, Y) or float, optional
-            Samples to watch, or the fraction of the given ones to hold out for that.
+            Samples to watch, or the fraction of the given ones to hold out for that: of labels, of
+            every class.
+        patience : int, optional
+            Stop after so many epochs in a row whose cost (validation cost where there is one) did
+            not fall below the best by more than `min_delta`.
+        min_delta : float
+        restore_best : bool
+            With `patience`: end with the parameters of the epoch of least cost.
+        target_cost : float, optional
+            Stop once the cost (validation cost where there is one) is this or less.
+        max_seconds : float, optional
+            Stop after so long, in the midst of an epoch if need be: that part then counts as one.
+        metrics : "accuracy", "r2", callable, or a sequence of them
+            What to compute after each epoch, over the validation samples where there are any: a
+            callable gets (Y, outputs).
         shuffle : bool
             Take the samples in a new random order each epoch; False: as they stand.
         seed : int, numpy.random.Generator, optional
-            Decides the orders (and the held-out samples).
+            Decides all that is random: orders, held-out samples, dropout, noise.
         callbacks : callable or sequence of callables
-            Called as callback(info) after each epoch; see fastnet.training.EpochInfo.
+            Called as callback(info) after each epoch; see fn.EpochInfo and fastnet.callbacks.  One may
+            stop the run (`info.stop()`), change its rate (`info.set_learning_rate(rate)`), save the net.
+        callback_every : int, optional
+            Call them within epochs too, after every so many batches.
         progress : bool, optional
-            Write a progress line to stderr.
+            Show a progress bar (tqdm's, where it is installed) on stderr; None: on a terminal or in a
+            notebook, once training has taken a second.
         threads : int
             Threads that may share the work of a batch; fewer are used where a step is too small to
             gain.  Sums are added in an order that their number decides: the same number gives the
             same bits, another may differ in the last ones.
+        checkpoint : str or os.PathLike, optional
+            A file that is replaced after each epoch, whole at any moment; `fn.resume` goes on from it.
+        checkpoint_every : int, optional
+            Replace it within epochs too, after every so many batches.
 
         Returns
         -------
@@ -401,6 +451,8 @@ class Network(Differentiable, Engine):
             Before anything changes: a shape, a value or a name that does not fit; NaN or infinity in X or Y.
         KeyboardInterrupt
             On Ctrl-C, after the batch under way; the net keeps what it has learned.
+        Exception
+            Whatever a callback, a cost or a metric raises; the net is as after the last finished batch.
 
         Warns
         -----
@@ -416,15 +468,21 @@ class Network(Differentiable, Engine):
         array([0, 1, 1, 0])
         """
         return training.fit(
-            self, X, Y, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, sample_weight=sample_weight,
-            class_weight=class_weight, validation=validation, shuffle=shuffle, seed=seed, callbacks=callbacks,
-            progress=progress, threads=threads)
+            self, X, Y, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer,
+            schedule=schedule, l2=l2, l1=l1, dropout=dropout, input_dropout=input_dropout, input_noise=input_noise,
+            clip_norm=clip_norm, clip_value=clip_value, max_norm=max_norm, frozen=frozen, masks=masks,
+            sample_weight=sample_weight, class_weight=class_weight, validation=validation, patience=patience,
+            min_delta=min_delta, restore_best=restore_best, target_cost=target_cost, max_seconds=max_seconds,
+            metrics=metrics, shuffle=shuffle, seed=seed, callbacks=callbacks, callback_every=callback_every,
+            progress=progress, threads=threads, checkpoint=checkpoint, checkpoint_every=checkpoint_every)
 
-    def partial_fit(self, X, Y, *, batch_size=10, learning_rate=3.0, sample_weight=None, class_weight=None,
-                    shuffle=False, seed=None):
-        """One pass of gradient descent over a batch of data, for data that come in pieces.
+    def partial_fit(self, X, Y, *, batch_size=10, learning_rate=None, optimizer="sgd", l2=0.0, l1=0.0, dropout=0.0,
+                    input_dropout=0.0, input_noise=0.0, clip_norm=None, clip_value=None, max_norm=None, frozen=(),
+                    masks=None, sample_weight=None, class_weight=None, shuffle=False, seed=None, threads=1):
+        """One pass over a batch of data, for data that come in pieces.
 
-        Parameters are those of `fit`; rows are taken in order unless `shuffle`.
+        Parameters are those of `fit`; rows are taken in order unless `shuffle`.  The optimizer goes on with
+        what it remembers of the last `fit` or `partial_fit` of this net, if that had the same optimizer.
 
         Returns
         -------
@@ -436,9 +494,35 @@ class Network(Differentiable, Engine):
         >>> import fastnet as fn
         >>> net = fn.Network([2, 3, 1], seed=0).partial_fit([[0, 1]], [[1]], learning_rate=0.1)
         """
-        self.fit(X, Y, epochs=1, batch_size=batch_size, learning_rate=learning_rate, sample_weight=sample_weight,
-                 class_weight=class_weight, shuffle=shuffle, seed=seed)
+        training.partial_fit(
+            self, X, Y, batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, l2=l2, l1=l1,
+            dropout=dropout, input_dropout=input_dropout, input_noise=input_noise, clip_norm=clip_norm,
+            clip_value=clip_value, max_norm=max_norm, frozen=frozen, masks=masks, sample_weight=sample_weight,
+            class_weight=class_weight, shuffle=shuffle, seed=seed, threads=threads)
         return self
+
+    def checkpoint(self, path):
+        """Write the last training of this net, ended, interrupted or under way (from a callback), so that
+        `fn.resume(path)` can go on with it; see fastnet.checkpoints.
+
+        Raises
+        ------
+        ValueError
+            If the net has not been trained, or by a full-batch method: `save` then keeps all there is.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> net = fn.Network([2, 3, 1], seed=0)
+        >>> history = net.fit([[0, 1], [1, 0]], [1, 0], epochs=2, seed=0)
+        >>> net.checkpoint("run.safetensors")
+        >>> fn.resume("run.safetensors").history.cost == history.cost
+        True
+        """
+        if self._training is None:
+            raise ValueError("net must have been trained to have a checkpoint; save() keeps a net alone")
+        from fastnet import checkpoints
+        checkpoints.write(self, self._training, path)
 
     def explain(self, *, batch_size=10, X=None, threads=1, training=True):
         """Which kernel serves which layer in one step, with its operations and bytes.

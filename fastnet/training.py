@@ -1,134 +1,62 @@
-"""fit: epochs of the compiled pass, validation, callbacks, and the History they leave.
+"""fit: epochs of the compiled pass, and between them validation, stopping, callbacks and checkpoints.
 
-Nothing here runs between batches: an epoch is one call of the engine.
+Nothing here runs between batches unless it is asked for: an epoch is then one call of the engine.
 """
 
+import math
 import time
 import warnings
-from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 
-from fastnet import _checks
+from fastnet import _checks, _options, callbacks as callbacks_
 from fastnet._core import kernels, plan
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
 from fastnet._core.samples import Compressed, compressed, nonzeros
+from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
+from fastnet.stopping import Watch, check_training_data, judge, split_validation
+
+SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
 
-@dataclass
-class History:
-    """What each finished epoch left: one entry a list and epoch.
-
-    Attributes
-    ----------
-    cost : list of float
-        Mean cost, weighted, over the training samples, each taken just before the step that used it.
-    validation_cost : list of float
-        Mean cost over the validation samples after the epoch; empty without validation.
-    accuracy : list of float
-        Fraction of validation samples classified rightly; empty without labels to validate on.
-    seconds : list of float
-        Wall time of the epoch, in s.
-    stopped : str or None
-        Why training ended before its last epoch: "diverged", or None.
-    """
-
-    cost: list = field(default_factory=list)
-    validation_cost: list = field(default_factory=list)
-    accuracy: list = field(default_factory=list)
-    seconds: list = field(default_factory=list)
-    stopped: str | None = None
-
-    def to_dict(self):
-        """The lists by name, as plain Python values."""
-        return asdict(self)
-
-
-class EpochInfo(NamedTuple):
-    """What a callback is called with after each epoch."""
-
-    epoch: int             # epochs finished, counted from 1
-    epochs: int            # epochs asked for
-    cost: float
-    validation_cost: float | None
-    accuracy: float | None
-    seconds: float         # of this epoch
-    net: object
-    history: History
-
-
-def fit(net, X, Y, *, epochs, batch_size, learning_rate, sample_weight, class_weight, validation, shuffle, seed,
-        callbacks, progress, threads):
+def fit(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
+        checkpoint, checkpoint_every, **options):
     """Train `net`; see Network.fit, whose arguments these are."""
-    epochs = _checks.check_count("epochs", epochs, minimum=0)
-    batch_size = _checks.check_count("batch_size", batch_size)
-    learning_rate = _checks.check_positive("learning_rate", learning_rate)
-    shuffle = _checks.check_flag("shuffle", shuffle)
-    rng = _checks.check_seed(seed)
-    callbacks = check_callbacks(callbacks, progress)
-    threads = _checks.check_threads(threads)
-    check_writeable(net)
-    samples = check_training_data(net, X, Y, sample_weight, class_weight)
-    samples, validation = split_validation(net, samples, validation, rng)
-    X, Y, weight = samples.X, samples.Y, samples.mean_one()
-    batch_size = min(batch_size, len(X))
+    key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
+    training = Training(_options.check_options(net, key, **options))
+    training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
+    training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
+    return training.run(net)
 
-    history = History()
-    best = Best(net)
-    run, X = start_run(net, X, batch_size, threads)
-    try:
-        for epoch in range(1, epochs + 1):
-            start = time.perf_counter()
-            order = shuffled(len(X), int(rng.integers(2**64, dtype=np.uint64))) if shuffle else None
-            cost, rows, finite = run.epoch(X, Y, order, learning_rate, weight)
-            if not (finite and np.isfinite(net.parameters).all()):
-                stop_diverged(net, history, best, epoch, -(-rows // batch_size))
-                break
-            history.cost.append(cost / rows)
-            best.offer(net, history.cost[-1])
-            validate(net, validation, history)
-            history.seconds.append(time.perf_counter() - start)
-            report(net, history, epoch, epochs, callbacks)
-    finally:
-        run.close()
-    return history
+
+def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
+    """One pass; the optimizer's memory is that of the last pass over this net, if that had the same optimizer."""
+    key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
+    training = Training(_options.check_options(net, key, epochs=1, **options))
+    if training.options.recipe is None:
+        raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
+    training.take_data(net, X, Y, sample_weight, class_weight)
+    before = net._training
+    if before is not None and before.options.optimizer == training.options.optimizer:
+        training.memory = before.memory
+    training.run(net)
 
 
 def start_run(net, X, batch_size, threads, recipe=None):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
     recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
     activation, cost = net._codes(net.sizes[-1], net.dtype)
+    if recipe.changes_inputs and isinstance(X, Compressed):      # noise leaves no zeros to skip
+        X = X.dense(0, len(X))
     sparse = isinstance(X, Compressed)
     count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
                                 bare=recipe.bare, dense=recipe.changes_inputs, python_cost=cost.python is not None)
     run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
     return run, compressed(X, count) if chosen.sparse and not sparse else X
-
-
-def check_callbacks(callbacks, progress):
-    """The functions to call after each epoch, the progress line among them."""
-    if callable(callbacks):
-        callbacks = (callbacks,)
-    callbacks = list(callbacks)
-    for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"callbacks must be callables; got {_checks.describe(callback)}")
-    if progress is not None and _checks.check_flag("progress", progress):
-        callbacks.append(print_progress)
-    return callbacks
-
-
-def check_training_data(net, X, Y, sample_weight=None, class_weight=None):
-    """Samples as the engine takes them, finite; NaN among the targets where the cost ignores it."""
-    samples = _checks.check_samples(net, X, Y, sample_weight, class_weight)
-    _checks.check_finite("X", samples.X, net.dtype)
-    _checks.check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
-    return samples
 
 
 def check_writeable(net):
@@ -138,75 +66,195 @@ def check_writeable(net):
         raise ValueError("parameters must be finite before training; got NaN or infinity")
 
 
-def split_validation(net, samples, validation, rng):
-    """Training samples, and samples to validate on or None.  A fraction is drawn at random."""
-    X, Y, weight, _ = samples
-    if validation is None:
-        return samples, None
-    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+class Training:
+    """A run of `fit`: what it was asked for, and how far it has come, which is what a checkpoint keeps."""
+
+    def __init__(self, options):
+        self.options = options
+        self.rate, self.schedule = options.rate, options.schedule
+        self.history = History()
+        self.watch = None
+        self.epoch = 0                 # finished
+        self.rows, self.cost = 0, 0.0  # of the epoch under way: samples seen, their summed cost
+        self.memory = None             # the optimizer's: (states, running scalars), or None at its start
+        self.compiled = None           # the Run under way
+        self.callbacks, self.callback_every = [], None
+        self.checkpoint = self.checkpoint_every = None
+        self.slice = 1                 # steps between two looks at the clock
+
+    # -- what it needs -------------------------------------------------------
+
+    def take_data(self, net, X, Y, sample_weight=None, class_weight=None, validation=None, metrics=()):
+        check_writeable(net)
+        metrics = _checks.check_metrics(metrics)
+        samples = check_training_data(net, X, Y, sample_weight, class_weight)
+        self.samples, self.validation = split_validation(net, samples, validation, self.options.key)
+        _checks.check_metric_targets(metrics, samples.Y, net.sizes[-1])
+        self.metrics = metrics
+        self.weight = self.samples.mean_one()
+        self.m = len(self.samples.X)
+        self.batch_size = self.m if self.options.optimizer.full_batch else min(self.options.batch_size, self.m)
+        self.n_steps = -(-self.m // self.batch_size)
+
+    def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
+        from fastnet._files import check_path
+        self.callbacks = callbacks_.with_progress(callbacks, progress)
+        self.callback_every = callback_every if callback_every is None else _checks.check_count("callback_every", callback_every)
+        self.checkpoint = None if checkpoint is None else check_path(checkpoint)
+        self.checkpoint_every = (checkpoint_every if checkpoint_every is None
+                                 else _checks.check_count("checkpoint_every", checkpoint_every))
+        if checkpoint_every is not None and checkpoint is None:
+            raise ValueError("checkpoint_every needs checkpoint, the path to write to; got None")
+        if self.options.recipe is None and (checkpoint, callback_every) != (None, None):
+            name = "callback_every" if checkpoint is None else "checkpoint"
+            raise ValueError(f"{name} must not be given with the full-batch optimizer {self.options.optimizer.name!r}")
+
+    # -- what a callback may do ----------------------------------------------
+
+    def stop(self, reason):
+        self.history.stopped = self.history.stopped or reason
+
+    def set_learning_rate(self, rate):
+        if self.options.recipe is None:
+            raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
+        self.rate = rate
+        if self.rows:                  # within an epoch: of the steps to come
+            done = self.rows // self.batch_size
+            self.rates[done:] = self.rates_of_epoch()[done:]
+
+    # -- the loop ------------------------------------------------------------
+
+    def run(self, net):
+        self.net = net
+        self.watch = self.watch or Watch(net.parameters)
+        self.began = time.perf_counter()
+        net._training = self
         try:
-            return samples, check_training_data(net, *validation)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"validation: {error}") from None
-    fraction = _checks.check_positive("validation", validation)
-    held_out = round(fraction * len(X))
-    if not 0 < held_out < len(X):
-        raise ValueError(f"validation must be (X, Y) or a fraction that leaves samples on both sides "
-                         f"of {len(X)}; got {validation}")
-    order = rng.permutation(len(X))
-    train, held = order[held_out:], order[:held_out]
-    return samples.take(train), samples.take(held)._replace(weight=None)
+            if self.options.recipe is None:
+                from fastnet.whole_fit import minimize
+                minimize(self)
+            else:
+                self.descend()
+            if self.options.patience and self.options.restore_best and math.isfinite(self.watch.cost):
+                net.parameters[:] = self.watch.parameters
+        finally:
+            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = None
+            for callback in self.callbacks:
+                getattr(callback, "close", lambda: None)()
+            self.callbacks = []
+        return self.history
 
+    def descend(self):
+        options, net = self.options, self.net
+        run, X = start_run(net, self.samples.X, self.batch_size, options.threads, options.recipe)
+        if self.memory is not None:
+            run.remember(*self.memory)
+        self.compiled = run
+        try:
+            while self.epoch < options.epochs and not self.history.stopped:
+                start = time.perf_counter()
+                finite = self.run_epoch(run, X, start)
+                if not (finite and np.isfinite(net.parameters).all()):
+                    self.stop_diverged()
+                    break
+                self.finish_epoch(self.cost / self.rows, float(self.rates[-(-self.rows // self.batch_size) - 1]), start)
+                self.write_checkpoint()
+        finally:
+            self.memory = None if self.history.stopped == "diverged" else run.memory()
+            self.compiled = None
+            run.close()
 
-def validate(net, validation, history):
-    if validation is None:
-        return
-    X, Y = validation.X, validation.Y
-    a = np.empty((len(X), net.sizes[-1]), net.dtype)
-    history.validation_cost.append(net._cost_of(X, Y, None, a))
-    if Y.ndim == 1:
-        history.accuracy.append(float(np.mean(a.argmax(axis=1) == Y)))
+    def rates_of_epoch(self):
+        """The learning rate of every step of the epoch under way, float64 (n_steps,)."""
+        rates = self.schedule.rates(self.rate, self.epoch, self.epoch * self.n_steps, self.n_steps)
+        return np.ascontiguousarray(np.broadcast_to(np.asarray(rates, float), self.n_steps)).copy()
 
+    def run_epoch(self, run, X, start):
+        """The pass, or what is left of it; whether all costs were finite."""
+        order = None
+        if self.options.shuffle:
+            order = shuffled(self.m, _options.seed_for(self.options.key, _options.ORDERED, self.epoch))
+        self.rates = self.rates_of_epoch()
+        run.start_epoch(X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
+        going = True
+        try:
+            while going and not self.history.stopped:
+                before = time.perf_counter()
+                going = run.go_on(self.steps_until_asked())
+                self.cost, self.rows, finite = run.progress()
+                if going:
+                    self.look_up(time.perf_counter() - before, time.perf_counter() - start)
+        finally:
+            self.cost, self.rows, finite = run.progress()
+        return finite
 
-class Best:
-    """The finite parameters of least cost so far, to fall back on if training diverges."""
+    def steps_until_asked(self):
+        """Steps until something here wants to know."""
+        done = self.rows // self.batch_size
+        steps = [self.n_steps]
+        steps += [every - done % every for every in (self.callback_every, self.checkpoint_every) if every]
+        if self.options.max_seconds is not None:
+            steps.append(self.slice)
+        return min(steps)
 
-    def __init__(self, net):
-        self.parameters = net.parameters.copy()
-        self.cost = float("inf")
+    def look_up(self, seconds, seconds_of_epoch):
+        """Between two batches of an epoch: callbacks, the clock, a checkpoint."""
+        done = self.rows // self.batch_size
+        if self.callback_every and done % self.callback_every == 0:
+            self.report(self.cost / self.rows, float(self.rates[done - 1]), seconds_of_epoch, done)
+        if self.checkpoint_every and done % self.checkpoint_every == 0:
+            self.write_checkpoint()
+        if self.options.max_seconds is not None:
+            self.slice = max(1, self.slice * 2 if seconds < SLICE else self.slice // 2)
+            self.look_at_the_clock()
 
-    def offer(self, net, cost):
-        if cost <= self.cost:
-            self.cost = cost
-            self.parameters[:] = net.parameters
+    def look_at_the_clock(self):
+        if self.options.max_seconds is not None and time.perf_counter() - self.began >= self.options.max_seconds:
+            self.stop("max_seconds")
 
+    def finish_epoch(self, cost, rate, start):
+        """An epoch is done: judge it, see whether to stop, and tell."""
+        options, history = self.options, self.history
+        history.cost.append(cost)
+        if rate is not None:
+            history.learning_rate.append(rate)
+        judge(self.net, self.samples, self.validation, self.metrics, history)
+        watched = history.validation_cost[-1] if self.validation is not None else cost
+        self.watch.offer(self.net.parameters, watched, options.min_delta)
+        history.seconds.append(time.perf_counter() - start)
+        self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
+        self.schedule.tell(watched)
+        if options.target_cost is not None and watched <= options.target_cost:
+            self.stop("target_cost")
+        if options.patience is not None and self.watch.waited >= options.patience:
+            self.stop("patience")
+        self.look_at_the_clock()
+        self.report(cost, rate, history.seconds[-1], None)
 
-def stop_diverged(net, history, best, epoch, batch):
-    net.parameters[:] = best.parameters
-    history.stopped = "diverged"
-    warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {epoch}, batch {batch}; "
-                  f"the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning, stacklevel=4)
+    def report(self, cost, rate, seconds, batch):
+        if not self.callbacks:
+            return
+        history = self.history
+        done = batch is None
+        last = lambda values: values[-1] if done and values else None
+        info = EpochInfo(self.epoch + (not done), self.options.epochs, cost, last(history.validation_cost),
+                         last(history.accuracy), seconds, self.net, history, batch,
+                         {name: values[-1] for name, values in history.metrics.items()} if done else {}, rate, self)
+        for callback in self.callbacks:
+            callback(info)
 
+    def stop_diverged(self):
+        self.net.parameters[:] = self.watch.parameters
+        batch = -(-self.rows // self.batch_size)
+        self.history.stopped = "diverged"
+        warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch {batch}; "
+                      f"the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning, stacklevel=6)
 
-def report(net, history, epoch, epochs, callbacks):
-    if not callbacks:
-        return
-    info = EpochInfo(
-        epoch, epochs, history.cost[-1],
-        history.validation_cost[-1] if history.validation_cost else None,
-        history.accuracy[-1] if history.accuracy else None,
-        history.seconds[-1], net, history)
-    for callback in callbacks:
-        callback(info)
+    def write_checkpoint(self):
+        if self.checkpoint is not None:
+            from fastnet import checkpoints
+            checkpoints.write(self.net, self, self.checkpoint)
 
-
-def print_progress(info):
-    """One line on stderr, rewritten after each epoch."""
-    import sys
-    parts = [f"epoch {info.epoch}/{info.epochs}", f"cost {info.cost:.6g}"]
-    if info.validation_cost is not None:
-        parts.append(f"validation {info.validation_cost:.6g}")
-    if info.accuracy is not None:
-        parts.append(f"accuracy {100 * info.accuracy:.2f} %")
-    end = "\n" if info.epoch == info.epochs else ""
-    print("\r" + "  ".join(parts), end=end, file=sys.stderr, flush=True)
+    def memory_now(self):
+        """The optimizer's, copied: of the run under way, or as the last one left it."""
+        return self.memory if self.compiled is None else self.compiled.memory()

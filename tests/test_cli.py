@@ -452,3 +452,17 @@ def test_train_makes_two_outputs_a_target_where_the_cost_wants_means_and_varianc
 @pytest.mark.parametrize("cost, message", [("hubert", "did you mean 'huber'"), ("huber(width=1)", "no parameter 'width'")])
 def test_train_refuses_a_cost_that_there_is_not(fails, cost, message):
     assert message in fails("train", "digits", "--cost", cost)
+
+
+@pytest.mark.parametrize("options", [["--optimizer", "adam", "--l2", "1e-4", "--dropout", "0.1", "--schedule", "cosine", "--learning-rate", "0.02"],
+                                     ["--optimizer", "lbfgs", "--epochs", "60", "--cost", "cross_entropy"], ["--patience", "2", "--schedule", "plateau", "--threads", "1"]], ids=str)
+def test_train_takes_the_options_of_fit(options, capsys):
+    assert main(["train", "digits", "--epochs", "6", "--seed", "0", "--json", "--quiet", *options]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["accuracy"] > 0.7 and report["reference"] is None
+
+
+def test_train_refuses_a_bad_option_of_fit(capsys):
+    assert main(["train", "digits", "--quiet", "--dropout", "1.5"]) == 2
+    assert main(["train", "digits", "--quiet", "--optimizer", "adan"]) == 2
+    assert "did you mean 'adam'" in capsys.readouterr().err

@@ -251,6 +251,7 @@ def test_the_plan_names_a_kernel_for_every_layer(monkeypatch):
     assert [layer.backward for layer in batch.layers] == [None, "dots", "tiles"]
     assert [layer.lanes for layer in batch.layers] == ["outputs", "outputs", "inputs"]
     assert plan.plan_training((64, 128, 128, 1), 128, 16).layers[1].backward == "transposed tiles"
-    assert plan.plan_inference((4, 8, 3), 1).path == "samples" and plan.plan_inference((4, 8, 3), 100).path == "tiles"
+    assert [plan.plan_inference(sizes, m).path for sizes, m in [((4, 8, 3), 1), ((4, 8, 3), 100), ((4, 80, 3), 100)]] == [
+        "samples", "narrow", "tiles"]
     monkeypatch.setenv("FASTNET_PATH", "plain")
     assert plan.plan_training((4, 8, 3), 10, 8).path == plan.plan_inference((4, 8, 3), 10).path == "plain"

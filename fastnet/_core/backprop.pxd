@@ -1,8 +1,20 @@
 """The plain engine: feedforward and BP2-BP4 over batches, one function an equation."""
 
+from libc.stdint cimport uint64_t
+
 from fastnet._core.kernels cimport Data
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
+
+# What is random in a step; the draws are those of src_c/phases.inc.
+cdef struct Chance:
+    uint64_t seed, step
+    Py_ssize_t first           # where in its batch the block starts
+    double noise               # standard deviation added to the inputs
+    double keep_inputs         # probability that an input is kept
+    const double* keep         # (n_layers,) that an activation is
+    void** drop                # per layer (m, n): what activations and errors are multiplied with
+    void** out                 # per layer (m, n): activations as the layer above sees them
 
 cdef void weighted_input(
     Py_ssize_t m, Py_ssize_t n, Py_ssize_t p,
@@ -19,6 +31,8 @@ cdef void feedforward(
     real** z,                  # out  per layer (m, n)
     real** a,                  # out  per layer (m, n)
 ) noexcept nogil
+
+cdef uint64_t draw_of(const Layout* net, const Chance* chance, Py_ssize_t l) noexcept nogil
 
 cdef void backprop_delta(
     int activation, Py_ssize_t m, Py_ssize_t n, Py_ssize_t n_next,
@@ -55,6 +69,7 @@ cdef double backpropagate(
     real** z,                  # out  per layer (m, n)
     real** a,                  # out  per layer (m, n)
     real** delta,              # out  per layer (m, n); neighbours must not share memory
+    const Chance* chance,      # i/o  dropout, or NULL
     real alpha,
     real beta,
     real* target,              # i/o  (n_parameters,)  may be parameters

@@ -300,7 +300,7 @@ cdef class Engine:
         point_at(work.delta, delta)
         with nogil:
             cost = backpropagate(self.net, &data, 0, m, parameters, x, <real**>work.z, <real**>work.a,
-                                 <real**>work.delta, <real>(1.0 / m), <real>0, target)
+                                 <real**>work.delta, NULL, <real>(1.0 / m), <real>0, target)
         return cost / m
 
     def _gradient_into(self, X, cnp.ndarray Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
@@ -329,7 +329,7 @@ cdef class Engine:
 
 
 cdef Buffers buffers_of(Workspace work):
-    return Buffers(rows=work.rows, x=work.x, z=work.z, a=work.a, delta=work.delta)
+    return Buffers(rows=work.rows, x=work.x, z=work.z, a=work.a, delta=work.delta, chance=NULL)
 
 
 cdef void point_at(void** table, list arrays):

@@ -1,5 +1,6 @@
 """Whole passes over a data set: gathering batches, gradients in blocks, gradient descent."""
 
+from fastnet._core.backprop cimport Chance
 from fastnet._core.descent cimport LayerDescent
 from fastnet._core.kernels cimport Data, Descent, Progress
 from fastnet._core.layout cimport Layout
@@ -11,6 +12,7 @@ cdef struct Buffers:
     void** z
     void** a
     void** delta
+    Chance* chance             # what is random in a step, or NULL
 
 cdef double total_cost(
     const Layout* net, const Data* data, Buffers* work, const real* parameters,

@@ -1,20 +1,23 @@
 """Whole passes over a data set: gathering batches, gradients in blocks, gradient descent.
 
 Rows are never moved in the data set: an order array is shuffled and each batch gathers its
-rows; targets and weights are read where they lie.  A batch larger than the work space is taken in blocks whose gradients add up, so the
-memory needed does not grow with the batch.
+rows; targets and weights are read where they lie.  A batch larger than the work space is taken in
+blocks whose gradients add up, so the memory needed does not grow with the batch.
 """
 
 from libc.math cimport isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
-from fastnet._core.backprop cimport backpropagate, feedforward
+from fastnet._core.backprop cimport Chance, backpropagate, draw_of, feedforward
 from fastnet._core.costs cimport output_cost
 from fastnet._core.descent cimport LayerDescent, descend
-from fastnet._core.kernels cimport Data, Descent, Progress, begin_step
+from fastnet._core.kernels cimport Data, Descent, Progress, add_noise, begin_step, dropout_mask
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
+
+cdef enum:
+    MASKED = 256               # inputs that are dropped or kept at a time
 
 
 cdef const real* inputs(
@@ -31,13 +34,30 @@ cdef const real* inputs(
             for q in range(data.starts[row], data.starts[row + 1]):
                 out[i * p + data.columns[q]] = x[q]
         return out
-    if data.order == NULL:
+    if work.chance == NULL and data.order == NULL:
         return x + start * p
-    if m == 1:
+    if work.chance == NULL and m == 1:
         return x + data.order[start] * p
     for i in range(m):
-        memcpy(out + i * p, x + data.order[start + i] * p, p * sizeof(real))
+        row = start + i if data.order == NULL else data.order[start + i]
+        memcpy(out + i * p, x + row * p, p * sizeof(real))
+    if work.chance != NULL:
+        change_inputs(net, work.chance, m, out)
     return out
+
+
+cdef void change_inputs(const Layout* net, const Chance* chance, Py_ssize_t m, real* x) noexcept nogil:
+    """Dropout of inputs, then noise.  Value (i, k) of a batch is value i p + k of either draw."""
+    cdef real drop[MASKED]
+    cdef Py_ssize_t i = 0, j, count, p = net.sizes[0], first = chance.first * p
+    while i < m * p and chance.keep_inputs < 1:
+        count = min(m * p - i, <Py_ssize_t>MASKED)
+        dropout_mask(count, first + i, chance.keep_inputs, chance.seed, draw_of(net, chance, 0), drop)
+        for j in range(count):
+            x[i + j] *= drop[j]
+        i += count
+    if chance.noise > 0:
+        add_noise(m * p, first, chance.noise, chance.seed, draw_of(net, chance, net.n_layers + 1), <const real*>x, x)
 
 
 cdef double total_cost(
@@ -59,14 +79,16 @@ cdef double add_gradient(
     const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop,
     const real* parameters, real alpha, real* target,
 ) except? -1 nogil:
-    """target += alpha Σ_x ∇C_x over rows start ... stop, in blocks.  Returns Σ_x C_x."""
-    cdef Py_ssize_t m
+    """target += alpha Σ_x ∇C_x over rows start ... stop, a batch, in blocks.  Returns Σ_x C_x."""
+    cdef Py_ssize_t m, first = start
     cdef double cost = 0
     while start < stop:
         m = min(work.rows, stop - start)
+        if work.chance != NULL:
+            work.chance.first = start - first
         cost += backpropagate(
             net, data, start, m, parameters, inputs[real](net, data, work, start, m),
-            <real**>work.z, <real**>work.a, <real**>work.delta, alpha, <real>1, target)
+            <real**>work.z, <real**>work.a, <real**>work.delta, work.chance, alpha, <real>1, target)
         start += m
     return cost
 
@@ -78,6 +100,8 @@ cdef double step(
     """One step on one batch: its mean gradient, then the descent.  Returns Σ_x C_x."""
     cdef Py_ssize_t m = stop - start
     cdef double cost
+    if work.chance != NULL:
+        work.chance.step = <uint64_t>descent.running.steps
     memset(nabla, 0, net.n_parameters * sizeof(real))
     cost = add_gradient(net, data, work, start, stop, parameters, <real>(1.0 / m), nabla)
     begin_step(&descent.update, &descent.running, rate, cost / m)

@@ -47,6 +47,17 @@ cdef Layout* new_layout(tuple sizes, tuple activation) except NULL
 cdef void free_layout(Layout* layout) noexcept
 
 
+cdef class Drops:
+    """Buffers of dropout for `rows` samples; freed with the object."""
+    cdef double* keep          # (n_layers,) probability that an activation is kept
+    cdef void** drop           # per layer (rows, n), where keep < 1
+    cdef void** out            # the same
+    cdef void* memory
+
+    @staticmethod
+    cdef Drops for_layers(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize, tuple keep)
+
+
 cdef class Workspace:
     cdef Py_ssize_t rows       # samples that it holds at a time
     cdef void* x               # (rows, sizes[0]) gathered inputs

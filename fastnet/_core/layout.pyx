@@ -97,3 +97,34 @@ cdef class Workspace:
         for l in range(L):
             work.delta[l] = free + (l % 2) * aligned(rows * layout.width * itemsize)
         return work
+
+
+cdef class Drops:
+    """Buffers of dropout for `rows` samples; freed with the object."""
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
+
+    @staticmethod
+    cdef Drops for_layers(Layout* layout, Py_ssize_t rows, Py_ssize_t itemsize, tuple keep):
+        cdef Drops drops = Drops.__new__(Drops)
+        cdef Py_ssize_t l, L = layout.n_layers
+        cdef Py_ssize_t tables = L * (sizeof(double) + 2 * sizeof(void*)), n_bytes = 0
+        cdef char* free
+        for l in range(L):
+            n_bytes += 2 * aligned(rows * layout.sizes[l + 1] * itemsize) if keep[l] < 1 else 0
+        drops.memory = PyMem_RawMalloc(tables + n_bytes + ALIGNMENT)
+        if drops.memory == NULL:
+            raise MemoryError(f"no memory for dropout: {n_bytes} bytes")
+        drops.keep = <double*>drops.memory
+        drops.drop = <void**>(drops.keep + L)
+        drops.out = drops.drop + L
+        free = <char*>aligned(<uintptr_t>drops.memory + tables)
+        for l in range(L):
+            drops.keep[l] = keep[l]
+            drops.drop[l] = drops.out[l] = NULL
+            if keep[l] < 1:
+                drops.drop[l] = free
+                drops.out[l] = free + aligned(rows * layout.sizes[l + 1] * itemsize)
+                free += 2 * aligned(rows * layout.sizes[l + 1] * itemsize)
+        return drops

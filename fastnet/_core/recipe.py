@@ -31,10 +31,13 @@ class Recipe(NamedTuple):
         return self.noise > 0 or self.keep_inputs < 1
 
     @property
+    def random(self):
+        return self.changes_inputs or any(keep < 1 for keep in self.keep)
+
+    @property
     def bare(self):
         """Nothing but gradient descent: the online path knows no more."""
-        return (self.in_place and not any(self.l2) and not any(self.held) and not self.changes_inputs
-                and all(keep == 1 for keep in self.keep))
+        return self.in_place and not any(self.l2) and not any(self.held) and not self.random
 
 
 def plain_descent(updater, n_layers):

@@ -19,11 +19,12 @@ import numpy as np
 
 from fastnet._core cimport blas
 from fastnet._core.barrier cimport wait_for_all
+from fastnet._core.backprop cimport Chance
 from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, run_epoch
 from fastnet._core.descent cimport LayerDescent
 from fastnet._core.kernels cimport Data, Descent, Progress, Running
-from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
+from fastnet._core.layout cimport Drops, Layout, Workspace, free_layout, new_layout
 from fastnet._core.optimizers cimport Updater
 from fastnet._core.samples cimport data_of
 from fastnet._core.trainer cimport Trainer, new_trainer
@@ -60,6 +61,7 @@ cdef class Run:
     cdef cnp.ndarray parameters
     cdef Trainer trainer                   # None on the plain path
     cdef Workspace work                    # None on the fast paths
+    cdef Drops drops                       # None there, and where nothing is random
     cdef LayerDescent* layers              # what the plain path knows of each layer
     cdef cnp.ndarray nabla                 # the plain path's gradient, where it needs one
     cdef list states                       # the optimizer's, flat vectors like the parameters
@@ -90,6 +92,8 @@ cdef class Run:
         if plan.path == "plain":
             blas.load()
             self.work = Workspace.for_training(self.net, plan.rows, 4 if self.single else 8)
+            if recipe.random:
+                self.drops = Drops.for_layers(self.net, plan.rows, 4 if self.single else 8, recipe.keep)
             self.nabla = None if recipe.in_place and not several_blocks and recipe.bare else np.empty_like(parameters)
             self.layers = <LayerDescent*>PyMem_RawCalloc(self.net.n_layers, sizeof(LayerDescent))
             if self.layers == NULL:
@@ -172,15 +176,18 @@ cdef class Run:
 
     # -- epochs ----------------------------------------------------------------
 
-    def start_epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None):
+    def start_epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None,
+                    Py_ssize_t rows=0, double cost=0):
         """Begin a pass over the rows of X in the given order (intp, or None).
 
-        `rates` is the learning rate of every step, float64, or one for all; `weight` that of each sample.
+        `rates` is the learning rate of every step, float64, or one for all; it may be changed between two calls
+        of `go_on`.  `weight` is that of each sample.  A pass that ended early goes on from its `progress`:
+        the rows it has seen, whole batches, and the cost summed over them.
         """
         cdef cnp.ndarray each
         self.read = (X, Y, order, rates, weight)
         self.job.data = data_of(X, Y, order, weight)
-        self.job.progress = Progress(rows=0, steps=0, cost=0, finite=True)
+        self.job.progress = Progress(rows=rows, steps=rows // self.job.batch_size, cost=cost, finite=True)
         self.job.descent.rates = NULL
         if isinstance(rates, np.ndarray):
             each = rates
@@ -194,7 +201,7 @@ cdef class Run:
         Ctrl-C raises KeyboardInterrupt between two batches, with the parameters as they are then.
         """
         cdef Py_ssize_t until = self.job.data.m
-        if steps < (until - self.job.progress.rows) // self.job.batch_size:
+        if steps <= (until - self.job.progress.rows - 1) // self.job.batch_size:      # the last batch may be shorter
             until = self.job.progress.rows + steps * self.job.batch_size
         if self.single:
             self.go_on_typed[float](until)
@@ -240,11 +247,17 @@ cdef class Run:
 
     cdef plain(self, real* parameters):
         cdef Buffers buffers = Buffers(rows=self.work.rows, x=self.work.x, z=self.work.z,
-                                       a=self.work.a, delta=self.work.delta)
+                                       a=self.work.a, delta=self.work.delta, chance=NULL)
+        cdef Chance chance
         cdef real* nabla = <real*>self.nabla.data if self.nabla is not None else NULL
         cdef real* states[3]
         cdef Job* job = &self.job
         cdef Py_ssize_t s
+        if self.drops is not None:
+            chance = Chance(seed=job.descent.seed, step=0, first=0, noise=job.descent.noise,
+                            keep_inputs=job.descent.keep_inputs, keep=self.drops.keep, drop=self.drops.drop,
+                            out=self.drops.out)
+            buffers.chance = &chance
         for s in range(len(self.states)):
             states[s] = <real*>(<cnp.ndarray>self.states[s]).data
         with nogil:

@@ -1,0 +1,202 @@
+"""Callbacks of `fit`: progress, log files, snapshots.  A callback is any function of an EpochInfo.
+
+One with a method `close` is closed when training ends, however that is.
+"""
+
+import os
+import struct
+import sys
+import time
+
+from fastnet import _checks
+from fastnet._files import check_path
+
+DELAY = 1.0        # s before a progress line that nobody asked for appears
+
+
+def with_progress(callbacks, progress):
+    """The functions to call after each epoch, the progress line among them.
+
+    progress: None (on a terminal or in a notebook, once training has taken a second), True or False.
+    """
+    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(f"callbacks must be callables; got {_checks.describe(callback)}")
+    if progress is None:
+        if "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty()):
+            callbacks.append(Progress(DELAY))
+    elif _checks.check_flag("progress", progress):
+        callbacks.append(Progress(0.0))
+    return callbacks
+
+
+class Progress:
+    """A progress bar by tqdm where that is installed, else a line on stderr, rewritten after each epoch."""
+
+    def __init__(self, delay=0.0):
+        self.delay, self.start = delay, time.perf_counter()
+        self.bar = self.last = None
+
+    def __call__(self, info):
+        if info.batch is not None or time.perf_counter() - self.start < self.delay:
+            return
+        shown = {"cost": f"{info.cost:.6g}"}
+        if info.validation_cost is not None:
+            shown["validation"] = f"{info.validation_cost:.6g}"
+        if info.accuracy is not None:
+            shown["accuracy"] = f"{100 * info.accuracy:.2f} %"
+        if self.bar is None:
+            self.bar = self.new_bar(info)
+        if self.bar:
+            self.bar.set_postfix(shown, refresh=False)
+            self.bar.update(info.epoch - self.bar.n)
+        else:
+            line = "  ".join([f"epoch {info.epoch}/{info.epochs}", *(f"{name} {value}" for name, value in shown.items())])
+            print(f"\r{line}", end="", file=sys.stderr, flush=True)
+
+    def new_bar(self, info):
+        """tqdm's bar, or False without tqdm."""
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            return False
+        return tqdm(total=info.epochs, initial=info.epoch - 1, desc="epoch", unit="epoch", mininterval=0)
+
+    def close(self):
+        if self.bar:
+            self.bar.close()
+        elif self.bar is False:
+            print(file=sys.stderr, flush=True)
+
+
+class CSVLogger:
+    """Write a line after each epoch into a csv file, so that a run can be watched and survives its process.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        Written anew.
+
+    Examples
+    --------
+    >>> import fastnet as fn
+    >>> net = fn.Network([2, 3, 1], seed=0)
+    >>> history = net.fit([[0, 1], [1, 0]], [1, 0], epochs=2, seed=0, callbacks=fn.callbacks.CSVLogger("run.csv"))
+    >>> open("run.csv").readline()
+    'epoch,cost,learning_rate,seconds\\n'
+    """
+
+    def __init__(self, path):
+        self.path, self.file = check_path(path), None
+
+    def __call__(self, info):
+        if info.batch is not None:
+            return
+        last = {name: values[-1] for name, values in info.history.columns().items()}
+        if self.file is None:
+            self.file = open(self.path, "w", encoding="utf-8", newline="\n")
+            self.file.write(",".join(["epoch", *last]) + "\n")
+        self.file.write(",".join([str(info.epoch), *map(repr, last.values())]) + "\n")
+        self.file.flush()
+
+    def close(self):
+        if self.file is not None:
+            self.file.close()
+
+
+class Snapshot:
+    """Save the net after every so many epochs.
+
+    Parameters
+    ----------
+    path : str
+        With "{epoch}" in it where every snapshot is to have a file of its own.
+    every : int
+        Epochs.
+
+    Examples
+    --------
+    >>> import fastnet as fn
+    >>> net = fn.Network([2, 3, 1], seed=0)
+    >>> history = net.fit([[0, 1], [1, 0]], [1, 0], epochs=4, callbacks=fn.callbacks.Snapshot("net-{epoch}.safetensors", 2))
+    >>> fn.load("net-4.safetensors").parameters.tobytes() == net.parameters.tobytes()
+    True
+    """
+
+    def __init__(self, path, every=1):
+        self.path, self.every = check_path(path), _checks.check_count("every", every)
+
+    def __call__(self, info):
+        if info.batch is None and info.epoch % self.every == 0:
+            info.net.save(self.path.replace("{epoch}", str(info.epoch)))
+
+
+class TensorBoard:
+    """Write costs, accuracy, metrics and learning rate as scalars that TensorBoard reads.
+
+    Needs no package: an event file is a sequence of records (length, its checksum, data, its checksum),
+    each a protocol buffer of type tensorflow.Event, of which scalars need four fields.
+
+    Parameters
+    ----------
+    folder : str or os.PathLike
+        Made if need be; each run writes a file of its own into it.
+
+    Examples
+    --------
+    >>> import fastnet as fn
+    >>> net = fn.Network([2, 3, 1], seed=0)
+    >>> history = net.fit([[0, 1], [1, 0]], [1, 0], epochs=2, callbacks=fn.callbacks.TensorBoard("runs"))
+    """
+
+    def __init__(self, folder):
+        self.folder, self.file = check_path(folder), None
+
+    def __call__(self, info):
+        if info.batch is not None:
+            return
+        if self.file is None:
+            os.makedirs(self.folder, exist_ok=True)
+            name = f"events.out.tfevents.{time.time():.6f}.{os.getpid()}.fastnet"
+            self.file = open(os.path.join(self.folder, name), "xb")
+            self.write(0, delimited(3, b"brain.Event:2"))
+        for tag, values in info.history.columns().items():
+            value = delimited(1, tag.encode()) + b"\x15" + struct.pack("<f", values[-1])     # field 2: simple_value
+            self.write(info.epoch, delimited(5, delimited(1, value)))
+        self.file.flush()
+
+    def write(self, step, what):
+        """One record: wall_time (field 1), step (field 2), and what happened."""
+        data = b"\x09" + struct.pack("<d", time.time()) + b"\x10" + varint(step) + what
+        length = struct.pack("<Q", len(data))
+        self.file.write(length + struct.pack("<I", masked_crc(length)) + data + struct.pack("<I", masked_crc(data)))
+
+    def close(self):
+        if self.file is not None:
+            self.file.close()
+
+
+def varint(n):
+    """A number below 2^64 in groups of 7 bits, the lowest first."""
+    groups = []
+    while n > 127:
+        groups.append(n & 127 | 128)
+        n >>= 7
+    return bytes([*groups, n])
+
+
+def delimited(field, data):
+    """A field of a protocol buffer that says its length."""
+    return bytes([field << 3 | 2]) + varint(len(data)) + data
+
+
+def masked_crc(data):
+    """CRC-32C (Castagnoli, polynomial 0x82F63B78 reflected), rotated and shifted as TensorFlow's records want it."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF

@@ -1,0 +1,92 @@
+"""Validation, and when to stop: what is held out, how an epoch is judged, the best parameters so far."""
+
+import math
+
+import numpy as np
+
+from fastnet import _checks
+from fastnet._core.engine import shuffled
+from fastnet._options import HELD_OUT, seed_for
+
+
+def split_validation(net, samples, validation, key):
+    """Training samples, and samples to validate on or None.  A fraction is drawn at random, of labels the
+    same fraction of every class."""
+    if validation is None:
+        return samples, None
+    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+        try:
+            return samples, check_training_data(net, *validation)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"validation: {error}") from None
+    fraction = _checks.check_positive("validation", validation)
+    m = len(samples.X)
+    order = shuffled(m, seed_for(key, HELD_OUT))
+    held = np.zeros(m, bool)
+    for rows in classes_of(order, samples.Y):
+        held[rows[:round(fraction * len(rows))]] = True
+    if fraction >= 1 or not held.any() or held.all():
+        raise ValueError(f"validation must be (X, Y) or a fraction that leaves samples on both sides of {m}; got {validation}")
+    return samples.take(np.flatnonzero(~held)), samples.take(np.flatnonzero(held))._replace(weight=None)
+
+
+def classes_of(order, Y):
+    """The rows of each class in the given order; without labels all rows."""
+    return [order[Y[order] == label] for label in np.unique(Y)] if Y.ndim == 1 else [order]
+
+
+def check_training_data(net, X, Y, sample_weight=None, class_weight=None):
+    """Samples as the engine takes them, finite; NaN among the targets where the cost ignores it."""
+    samples = _checks.check_samples(net, X, Y, sample_weight, class_weight)
+    _checks.check_finite("X", samples.X, net.dtype)
+    _checks.check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+    return samples
+
+
+def judge(net, samples, validation, metrics, history):
+    """Validation cost, accuracy and metrics of the net as it is, into the history."""
+    judged = samples if validation is None else validation
+    wanted = bool(metrics) or (validation is not None and judged.Y.ndim == 1)
+    outputs = np.empty((len(judged.X), net.sizes[-1]), net.dtype) if wanted else None
+    if validation is not None:
+        history.validation_cost.append(net._cost_of(validation.X, validation.Y, None, outputs))
+    elif wanted:
+        net.predict(judged.X, outputs)
+    if not wanted:
+        return
+    if validation is not None and judged.Y.ndim == 1:
+        history.accuracy.append(accuracy(judged.Y, outputs))
+    for name, metric in metrics.items():
+        score = {"accuracy": accuracy, "r2": r2}[metric] if isinstance(metric, str) else metric
+        history.metrics.setdefault(name, []).append(_checks.check_number(f"metric {name}", score(judged.Y, outputs)))
+
+
+def accuracy(Y, outputs):
+    """The fraction of samples classified rightly: by the largest output, or a single one's ½."""
+    labels = outputs.argmax(axis=1) if outputs.shape[1] > 1 else outputs[:, 0] >= 0.5
+    return float(np.mean(labels == np.ravel(Y)))
+
+
+def r2(Y, outputs):
+    """1 − Σ (y − a)² / Σ (y − ȳ)², averaged over outputs; targets that are NaN are left out."""
+    residual = np.nansum((Y - outputs[:, :Y.shape[1]]) ** 2, axis=0, dtype=float)
+    total = np.nansum((Y - np.nanmean(Y, axis=0, dtype=float)) ** 2, axis=0, dtype=float)
+    return float(np.mean(np.where(total > 0, 1 - residual / np.where(total > 0, total, 1), residual == 0)))
+
+
+class Watch:
+    """The cost that is watched (validation cost where there is one): its least value, the finite parameters
+    that had it, and for how many epochs it has not fallen by more than min_delta."""
+
+    def __init__(self, parameters, cost=math.inf, reference=math.inf, waited=0):
+        self.parameters = parameters.copy()
+        self.cost, self.reference, self.waited = cost, reference, waited
+
+    def offer(self, parameters, cost, min_delta):
+        if cost <= self.cost:
+            self.cost = cost
+            self.parameters[:] = parameters
+        if cost < self.reference - min_delta:
+            self.reference, self.waited = cost, 0
+        else:
+            self.waited += 1

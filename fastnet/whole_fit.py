@@ -1,0 +1,63 @@
+"""fit by methods that look at all samples before every step: L-BFGS and conjugate gradient."""
+
+import math
+import time
+
+import numpy as np
+
+from fastnet._vectors import aligned_vector, views
+from fastnet.full_batch import minimize_cost
+
+
+def minimize(training):
+    """Iterations of the search as epochs of `training`."""
+    options, net = training.options, training.net
+    samples, weight = training.samples, training.weight
+    if not options.epochs:
+        return
+    penalised = Penalised(net, options.l2, options.held, options.masks)
+    start = time.perf_counter()
+
+    def after_iteration(iteration, cost):
+        nonlocal start
+        training.finish_epoch(cost - penalised.penalty(), None, start)
+        if training.history.stopped:
+            raise StopIteration
+        start = time.perf_counter()
+
+    found = minimize_cost(net, samples.X, samples.Y, options.optimizer, max_iterations=options.epochs, callback=after_iteration,
+                          value_and_gradient=lambda X, Y: penalised(X, Y, weight))
+    if found.stopped in ("diverged", "line search"):
+        training.stop(found.stopped)
+    elif found.converged:
+        training.stop("converged")
+
+
+class Penalised:
+    """Mean cost + l2/2 Σ w², and its gradient; 0 where parameters are held."""
+
+    def __init__(self, net, l2, held, masks):
+        self.net, self.l2 = net, l2
+        moves = np.ones(net.n_parameters, net.dtype)
+        for w, b, layer_held, mask in zip(*views(moves, net.sizes), held, masks):
+            if mask is not None:
+                w[:] = mask
+            if layer_held:
+                w[:], b[:] = 0, 0
+        self.moves = None if moves.all() else moves
+
+    def __call__(self, X, Y, weight):
+        net = self.net
+        gradient = aligned_vector(net.n_parameters, net.dtype)
+        cost = net._gradient_into(X, Y, gradient, weight)
+        for nabla_w, w, factor in zip(views(gradient, net.sizes)[0], net.weights, self.l2):
+            if factor:
+                nabla_w += net.dtype.type(factor) * w
+        if self.moves is not None:
+            gradient *= self.moves
+        return cost + self.penalty(), gradient
+
+    def penalty(self):
+        """l2/2 Σ w², in float64."""
+        return math.fsum(factor / 2 * float(np.sum(np.square(w, dtype=float)))
+                         for w, factor in zip(self.net.weights, self.l2) if factor)

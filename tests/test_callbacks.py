@@ -1,0 +1,224 @@
+"""Callbacks: what they are told, what they may do, those that come with fastnet."""
+
+import csv
+import io
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+
+import fastnet as fn
+from fastnet import callbacks, plotting
+
+
+@pytest.fixture
+def data(rng):
+    return rng.random((43, 3)), rng.random((43, 1))
+
+
+def new_net():
+    return fn.Network([3, 5, 1], seed=0)
+
+
+def test_a_callback_sees_every_epoch_and_where_asked_every_few_batches(data, path):
+    seen = []
+    history = new_net().fit(*data, epochs=2, batch_size=5, callbacks=seen.append, callback_every=3, seed=0)
+    assert [(info.epoch, info.batch) for info in seen] == [(1, 3), (1, 6), (1, None), (2, 3), (2, 6), (2, None)]
+    assert [info.cost for info in seen if info.batch is None] == history.cost
+    assert seen[2].learning_rate == history.learning_rate[0] == 3.0
+    within = new_net()
+    within.fit(data[0][:15], data[1][:15], epochs=1, batch_size=5, shuffle=False)
+    told = []
+    new_net().fit(*data, epochs=1, batch_size=5, shuffle=False, callback_every=3,
+                  callbacks=lambda info: told.append((info.cost, info.net.parameters.tobytes())))
+    assert told[0][1] == within.parameters.tobytes()
+
+
+def test_one_can_stop_the_run_at_once(data):
+    def stop(info):
+        if (info.epoch, info.batch) == (2, 3):
+            info.stop()
+
+    net, other = new_net(), new_net()
+    history = net.fit(*data, epochs=9, batch_size=5, shuffle=False, callbacks=stop, callback_every=3)
+    assert history.stopped == "callback" and len(history.cost) == 2
+    other.partial_fit(*data, batch_size=5)
+    other.partial_fit(data[0][:15], data[1][:15], batch_size=5)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+
+
+def test_one_can_change_the_learning_rate_within_an_epoch(data, path):
+    def halve(info):
+        if info.epoch == 1 and info.batch == 4:
+            info.set_learning_rate(0.25)
+
+    net, other = new_net(), new_net()
+    history = net.fit(*data, epochs=2, batch_size=5, learning_rate=0.5, shuffle=False, callbacks=halve, callback_every=2)
+    other.partial_fit(data[0][:20], data[1][:20], batch_size=5, learning_rate=0.5)
+    other.partial_fit(data[0][20:], data[1][20:], batch_size=5, learning_rate=0.25)
+    other.partial_fit(*data, batch_size=5, learning_rate=0.25)
+    assert net.parameters.tobytes() == other.parameters.tobytes() and history.learning_rate == [0.25, 0.25]
+
+
+def test_a_bad_learning_rate_is_refused(data):
+    with pytest.raises(ValueError, match="learning_rate must be finite and greater than 0; got -1"):
+        new_net().fit(*data, callbacks=lambda info: info.set_learning_rate(-1))
+
+
+def test_what_one_raises_comes_through_with_the_net_at_the_last_batch(data, path):
+    def break_off(info):
+        if info.batch == 4:
+            raise ZeroDivisionError
+
+    net, other = new_net(), new_net()
+    with pytest.raises(ZeroDivisionError):
+        net.fit(*data, epochs=3, batch_size=5, shuffle=False, callbacks=break_off, callback_every=4)
+    other.partial_fit(data[0][:20], data[1][:20], batch_size=5)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+
+
+@pytest.mark.parametrize("path", ["plain"], indirect=True)
+def test_what_a_cost_raises_leaves_the_net_at_the_last_finished_batch(data, path):
+    calls = []
+
+    def value(a, y):
+        calls.append(1)
+        if len(calls) == 5:
+            raise ZeroDivisionError
+        return np.sum((a - y)**2, axis=1)
+
+    cost = fn.costs.custom(value, lambda a, y: 2 * (a - y), name="mine")
+    net, other = (fn.Network([3, 5, 1], cost=cost, seed=0) for _ in range(2))
+    with pytest.raises(ZeroDivisionError):
+        net.fit(*data, epochs=1, batch_size=5, shuffle=False, learning_rate=0.1)
+    other.partial_fit(data[0][:20], data[1][:20], batch_size=5, learning_rate=0.1)
+    assert net.parameters.tobytes() == other.parameters.tobytes()
+
+
+def test_callbacks_are_closed_however_training_ends(data):
+    class Closing:
+        closed = 0
+
+        def __call__(self, info):
+            if info.epoch == 2:
+                raise RuntimeError
+
+        def close(self):
+            self.closed += 1
+
+    closing = Closing()
+    new_net().fit(*data, epochs=1, callbacks=closing)
+    with pytest.raises(RuntimeError):
+        new_net().fit(*data, epochs=3, callbacks=[closing])
+    assert closing.closed == 2
+
+
+# -- progress ------------------------------------------------------------------
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(params=["tqdm", "without tqdm"])
+def bar(request, monkeypatch):
+    if request.param == "tqdm":
+        pytest.importorskip("tqdm")
+    else:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+
+
+def test_progress_shows_epochs_cost_and_accuracy(bar, data, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    fn.Network([3, 4, 3], seed=0).fit(data[0], np.arange(43) % 3, epochs=2, validation=0.2, progress=True)
+    text = sys.stderr.getvalue()
+    assert "2/2" in text and "accuracy" in text and "validation" in text and text.endswith("\n")
+
+
+def test_it_is_silent_unless_asked_or_on_a_terminal(bar, data, monkeypatch):
+    for stream, progress, delay, speaks in ((io.StringIO, None, 0.0, False), (Terminal, False, 0.0, False), (Terminal, None, 1e9, False),
+                                            (Terminal, None, 0.0, True), (io.StringIO, True, 1e9, True)):
+        monkeypatch.setattr(sys, "stderr", stream())
+        monkeypatch.setattr(callbacks, "DELAY", delay)
+        new_net().fit(*data, epochs=2, progress=progress)
+        assert bool(sys.stderr.getvalue()) == speaks
+
+
+# -- logs ----------------------------------------------------------------------
+
+def test_csv_has_a_line_an_epoch_with_every_bit(data, tmp_path):
+    history = new_net().fit(*data, epochs=3, validation=0.2, metrics="r2", callbacks=fn.callbacks.CSVLogger(tmp_path / "a.csv"))
+    history.to_csv(tmp_path / "b.csv")
+    assert (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
+    rows = list(csv.DictReader(open(tmp_path / "a.csv")))
+    assert [float(row["cost"]) for row in rows] == history.cost and [float(row["r2"]) for row in rows] == history.metrics["r2"]
+    assert [row["epoch"] for row in rows] == ["1", "2", "3"] and "accuracy" not in rows[0]
+
+
+def test_snapshots_are_the_net_of_their_epoch(data, tmp_path):
+    kept = {}
+    new_net().fit(*data, epochs=5, callbacks=[fn.callbacks.Snapshot(str(tmp_path / "{epoch}.st"), 2),
+                                              lambda info: kept.update({info.epoch: info.net.parameters.tobytes()})])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2.st", "4.st"]
+    assert fn.load(tmp_path / "4.st").parameters.tobytes() == kept[4]
+
+
+def records(data):
+    """A TensorFlow record file, checksums checked."""
+    while data:
+        length, = struct.unpack("<Q", data[:8])
+        assert struct.unpack("<I", data[8:12])[0] == callbacks.masked_crc(data[:8])
+        body = data[12:12 + length]
+        assert struct.unpack("<I", data[12 + length:16 + length])[0] == callbacks.masked_crc(body)
+        yield body
+        data = data[16 + length:]
+
+
+def test_tensorboard_gets_every_scalar(data, tmp_path):
+    history = new_net().fit(*data, epochs=3, callbacks=fn.callbacks.TensorBoard(tmp_path / "runs"))
+    file, = (tmp_path / "runs").iterdir()
+    first, *events = records(file.read_bytes())
+    assert first.endswith(b"brain.Event:2") and len(events) == 9 and ".tfevents." in file.name
+    costs = [event for event in events if b"\x0a\x04cost" in event]
+    assert [struct.unpack("<f", event[-4:])[0] for event in costs] == [np.float32(cost) for cost in history.cost]
+    assert [event[10] for event in costs] == [1, 2, 3]
+
+
+def test_crc32c_is_castagnolis():
+    crc = callbacks.masked_crc(b"123456789")               # its check value is e3069283
+    rotated = (crc - 0xA282EAD8) & 0xFFFFFFFF
+    assert (rotated >> 17 | rotated << 15) & 0xFFFFFFFF == 0xE3069283 != zlib.crc32(b"123456789")
+    assert callbacks.varint(300) == b"\xac\x02"
+
+
+def test_a_history_can_be_drawn(data):
+    class Axes:
+        def __init__(self):
+            self.drawn, self.scale = {}, "linear"
+
+        def plot(self, x, y, label=None, color=None):
+            self.drawn[label] = list(y)
+
+        def set_yscale(self, scale):
+            self.scale = scale
+
+        def twinx(self):
+            self.right = Axes()
+            return self.right
+
+        def set_xlabel(self, text):
+            pass
+
+        set_ylabel = set_xlabel
+
+        def legend(self):
+            pass
+
+    history = fn.Network([3, 4, 3], seed=0).fit(data[0], np.arange(43) % 3, epochs=2, validation=0.2)
+    axes = history.plot(Axes())
+    assert axes.drawn == {"cost": history.cost, "validation cost": history.validation_cost} and axes.scale == "log"
+    assert axes.right.drawn == {"accuracy": history.accuracy}
+    assert plotting.plot_history(fn.History(), Axes()).drawn == {}
