@@ -1,7 +1,7 @@
 """Instructions of training and of calls, counted by callgrind and held against bench/instructions.json.
 
 Time on a shared machine moves by tens of percent; the number of instructions does not, so a copy, a check
-or a lost vector loop shows here whatever else runs.  It does not show cache misses: bench/speed.py does.
+or a lost vector loop shows here whatever else runs.  It does not show cache misses: bench/run.py does.
 
 One process under valgrind runs every workload (WORKLOADS) n times and then 2n times; before each it calls
 os.getppid, at whose entry callgrind writes down what it counted since the last time.  The difference of two

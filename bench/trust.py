@@ -2,7 +2,11 @@
 
 finite differences -> reference.py -> float64 kernels -> float32 kernels, and every instruction
 level.  Errors of gradients are relative to the gradient's largest entry.
+
+    python bench/trust.py [--quick]
 """
+
+import sys
 
 import numpy as np
 
@@ -12,12 +16,13 @@ from fastnet._core import kernels
 
 WIDTHS = [*range(1, 34), 63, 64, 65]
 SMOOTH = ("sigmoid", "tanh", "identity", "gelu", "silu", "softplus", "sin")
+NETS = 3 if "--quick" in sys.argv else 60
 
 
 def nets():
-    """60 nets with samples: layers of one neuron, batches of one, widths around every vector width."""
+    """NETS nets with samples: layers of one neuron, batches of one, widths around every vector width."""
     rng = np.random.default_rng(0)
-    for i in range(60):
+    for i in range(NETS):
         sizes = [int(n) for n in rng.choice(WIDTHS, rng.integers(2, 5))] if i else [1, 1]
         names = [str(name) for name in rng.choice(SMOOTH, len(sizes) - 1)]
         net = fn.Network(sizes, activation=names, init="lecun", seed=i)
@@ -44,9 +49,9 @@ def reference_gradient(net, X, Y):
 
 
 def differences():
-    """The reference against finite differences, on 60 nets small enough to take them."""
+    """The reference against finite differences, on NETS nets small enough to take them."""
     rng, worst = np.random.default_rng(1), 0.0
-    for i in range(60):
+    for i in range(NETS):
         sizes = [int(n) for n in rng.integers(1, 9, rng.integers(2, 5))] if i else [1, 1]
         net = fn.Network(sizes, activation=[str(name) for name in rng.choice(SMOOTH, len(sizes) - 1)], init="lecun", seed=i)
         m = (1, 2, 5)[i % 3]
@@ -85,13 +90,13 @@ def kernel_errors(dtype):
 
 
 def main():
-    print(f"reference against finite differences (60 nets)          {differences():.1e} relative   (<= 1e-9)")
-    print(f"delta against the experiment with dz = 1e-4 (60 nets)   {experiment():.1e} relative   (its own error: dz^2)")
+    print(f"reference against finite differences ({NETS} nets)          {differences():.1e} relative   (<= 1e-9)")
+    print(f"delta against the experiment with dz = 1e-4 ({NETS} nets)   {experiment():.1e} relative   (its own error: dz^2)")
     for level in kernels.LEVELS:
         kernels.select_level(level)
         for dtype in ("float64", "float32"):
             gradient, step = kernel_errors(dtype)
-            print(f"{level:8s} {dtype} against the reference (60 nets)     gradient {gradient:5.1f} eps, "
+            print(f"{level:8s} {dtype} against the reference ({NETS} nets)     gradient {gradient:5.1f} eps, "
                   f"one step {step:5.1f} eps   (<= 100)")
 
 

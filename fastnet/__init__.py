@@ -16,9 +16,9 @@ _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFG
 _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
                  "reference", "schedules")
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "__version__",
-           "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
-           "schedules", "show_config", *_OPTIMIZERS]
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
+           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
+           "roof", "schedules", "show_config", *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -35,6 +35,9 @@ def __getattr__(name):
     if name == "load":
         from fastnet.persistence import load
         return load
+    if name in ("Roof", "roof"):
+        from fastnet import _roof
+        return getattr(_roof, name)
     if name == "resume":
         from fastnet.checkpoints import resume
         return resume

@@ -548,6 +548,28 @@ def predict_checked(net, X, out, threads):
     return out
 
 
+def check_known_curvature(name, kind):
+    """Costs of the user's own come with a first derivative, not with a second."""
+    if kind >= len(kernels.COSTS):
+        raise ValueError(f"cost must be one of {', '.join(kernels.COSTS)} for second derivatives; got one of your own, "
+                         f"{name!r}, whose second derivatives are not known")
+
+
+def check_directions(name, V, m, single, n, dtype):
+    """One direction of n values per row of X, (m, n), or (n,) for a single sample."""
+    V = as_numbers(name, V)
+    shape = (n,) if single else (m, n)
+    if V.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, {'like' if single else 'row for row with'} X; got shape {V.shape}")
+    return as_dtype(V.reshape(m, n), dtype)
+
+
+def check_pair(name, pair):
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+        raise TypeError(f"{name} must be a pair of arrays; got {describe(pair)}")
+    return pair
+
+
 def check_vector(name, vector, n, dtype):
     """A flat (n,) vector of the net's dtype."""
     vector = as_numbers(name, vector)

@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 
-from fastnet import _cli_check, _cli_train, _cli_use
+from fastnet import _cli_check, _cli_export, _cli_train, _cli_use
 from fastnet._cli_common import BAD_INPUT, FAILED, INTERRUPTED, CommandError
 
 EXAMPLES = """\
@@ -18,6 +18,7 @@ examples:
   fastnet train iris.csv --label-column species     hidden layer and output sized to the data
   fastnet predict net.safetensors new.csv --classes
   fastnet info net.safetensors
+  fastnet export net.safetensors --c net.c          one C file that needs libm only
   fastnet check                                     compiled kernels against pure Python: about a second
 
 exit codes: 0 ok, 1 a run or a check failed, 2 wrong arguments or input, 130 interrupted"""
@@ -37,6 +38,7 @@ def build_parser():
     _cli_train.add_train(commands)
     _cli_use.add_predict(commands)
     _cli_use.add_info(commands)
+    _cli_export.add_export(commands)
     _cli_check.add_check(commands)
     _cli_use.add_config(commands)
     return parser

@@ -12,7 +12,8 @@ class FrozenNetwork(FrozenEngine):
 
     It keeps what it needs: the Network it came from may be trained on or freed.  A call has its
     work space to itself, so one frozen net may be called by any number of threads at once, with
-    the same bits as from one.
+    the same bits as from one.  Derivatives take the weights the other way round, so they may lie
+    there packed twice: with the plain parameters up to three times the Network's memory.
 
     Attributes
     ----------
@@ -51,6 +52,106 @@ class FrozenNetwork(FrozenEngine):
 
     def _predict(self, X, out, threads):
         return _checks.predict_checked(self, X, out, threads)
+
+    def export_c(self, path, name=None, header=None):
+        """Write the net as one C99 file that needs libm and nothing else.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Where to; an existing file is replaced, once the new one is complete.
+        name : str, optional
+            Prefix of every symbol, so that several nets link into one program; None: the file's name without its
+            ending, if it is an identifier, else "net".
+        header : str or os.PathLike, optional
+            Where to write the declarations as a header too.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is NaN or infinite, or `name` is no identifier.
+        OSError
+            If a file cannot be written; what was there before is then still there.
+        TypeError
+            If an argument is of another kind.
+
+        Notes
+        -----
+        The file defines, for x (n_in,) and y (n_out,) of the net's dtype, with NAME for `name`::
+
+            void NAME_value(const double *x, double *y);
+            void NAME_value_batch(size_t m, const double *x, double *y);
+            void NAME_value_and_jacobian(const double *x, double *y, double *jacobian);
+            void NAME_vjp(const double *x, const double *u, double *y, double *result);
+
+        Every function is re-entrant and allocates nothing.  Weights are hexadecimal literals, exact.  Compiled with
+        -DFASTNET_SELFTEST the file is a program that checks itself against vectors computed in float64.
+        docs/embedding.md says more.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 3, 1], seed=0).freeze()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "net.c")
+        ...     f.export_c(path)
+        ...     text = open(path).read()
+        >>> "void net_value(const double *x, double *y);" in text
+        True
+        """
+        from fastnet.embed.c_export import export_c
+        export_c(self, path, name, header)
+
+    def export_fortran(self, path, name=None, selftest=None):
+        """Write the net as one self-contained Fortran 2008 module.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Where to; an existing file is replaced, once the new one is complete.
+        name : str, optional
+            Of the module; None: the file's name without its ending, if it is an identifier, else "net".
+        selftest : str or os.PathLike, optional
+            Where to write a program that checks the module against vectors computed in float64.
+
+        Raises
+        ------
+        ValueError, OSError, TypeError
+            As `export_c` does.
+
+        Notes
+        -----
+        The module's public procedures are pure: ``value(x)``, ``value_batch(x)`` and
+        ``value_and_jacobian(x, y, jacobian)``, with x (n_in) and y (n_out) of kind ``wp``, batches (n_in, m) and
+        (n_out, m), a sample a column, and jacobian (n_out, n_in).  Weights are decimal literals that read back exactly.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 3, 1], seed=0).freeze()
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = os.path.join(folder, "surrogate.f90")
+        ...     f.export_fortran(path)
+        ...     text = open(path).read()
+        >>> "module surrogate" in text
+        True
+        """
+        from fastnet.embed.fortran_export import export_fortran
+        export_fortran(self, path, name, selftest)
+
+    def _jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out)
+
+    def _value_and_jacobian(self, X, out):
+        from fastnet.derivatives import frozen_jacobian
+        return frozen_jacobian(self, X, out, value=True)
+
+    def _product(self, forward, X, V, out):
+        from fastnet.derivatives import frozen_product
+        return frozen_product(self, forward, X, V, out)
 
     def __repr__(self):
         return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"

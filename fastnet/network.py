@@ -8,6 +8,7 @@ from fastnet import _checks, costs, gradient_check, initializers, training
 from fastnet._core import kernels
 from fastnet._core.engine import Engine
 from fastnet._vectors import aligned_vector, views
+from fastnet.derivatives import Differentiable
 
 
 class Forward(NamedTuple):
@@ -26,7 +27,7 @@ class Backprop(NamedTuple):
     nabla_b: list
 
 
-class Network(Engine):
+class Network(Differentiable, Engine):
     """A dense feedforward net, trained by gradient descent.
 
     Parameters
@@ -588,6 +589,14 @@ class Network(Engine):
         """
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork(self.sizes, self._codes(self.sizes[-1], self.dtype)[0], self.parameters.copy())
+
+    def export_c(self, path, name=None, header=None):
+        """Write the net as one C99 file; see FrozenNetwork.export_c."""
+        self.freeze().export_c(path, name, header)
+
+    def export_fortran(self, path, name=None, selftest=None):
+        """Write the net as one Fortran 2008 module; see FrozenNetwork.export_fortran."""
+        self.freeze().export_fortran(path, name, selftest)
 
     def save(self, path):
         """Write the net to a safetensors file, atomically; see fastnet.persistence.save."""

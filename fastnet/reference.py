@@ -592,3 +592,136 @@ def numerical_gradient(w, b, X, Y, activations=None, cost="quadratic", h=2.0**-9
     nabla_w = [[[derivative(w_j, k) for k in range(len(w_j))] for w_j in w_l] for w_l in w]
     nabla_b = [[derivative(b_l, j) for j in range(len(b_l))] for b_l in b]
     return nabla_w, nabla_b
+
+
+# Derivatives of the outputs and second derivatives.  Exact: rules of differentiation, no steps.
+
+
+def matrix_times(w_l, t):
+    """Σ_k w_jk t_k; w_l (n, p), t (p,) -> (n,)."""
+    return [total(w_jk * t_k for w_jk, t_k in zip(w_j, t, strict=True)) for w_j in w_l]
+
+
+class Taylor(NamedTuple):
+    """Of a layer's outputs along one direction v in the inputs, x + ε v: value, d/dε and d²/dε² at 0."""
+
+    a: list
+    first: list
+    second: list
+
+
+def taylor(w, b, x, v, activations=None):
+    """The outputs' derivatives along v (p,), of order one and two: the chain rule, layer after layer.
+
+    With z' = w a' and z'' = w a'':  a' = σ' z',  a'' = σ' z'' + σ'' z'²; softmax has its own.
+    """
+    a, first, second = x, v, [0.0] * len(x)
+    for w_l, b_l, activation in zip(w, b, names(activations, w), strict=True):
+        z, dz, ddz = weighted_input(w_l, b_l, a), matrix_times(w_l, first), matrix_times(w_l, second)
+        a = activate(z, activation)
+        first = times_prime(dz, z, activation)
+        second = [u + c for u, c in zip(times_prime(ddz, z, activation), bend(dz, dz, z, activation), strict=True)]
+    return Taylor(a, first, second)
+
+
+def bend(u, v, z, activation):
+    """Σ_jk ∂²a_i/∂z_j∂z_k u_j v_k: σ''(z_i) u_i v_i where σ is elementwise; (n,).
+
+    softmax: a_i [(u_i − ū)(v_i − v̄) − Cov_a(u, v)] with means and covariance of weights a."""
+    if activation == "softmax":
+        a = softmax(z)
+        u_mean = total(a_k * u_k for a_k, u_k in zip(a, u, strict=True))
+        v_mean = total(a_k * v_k for a_k, v_k in zip(a, v, strict=True))
+        products = [(u_k - u_mean) * (v_k - v_mean) for u_k, v_k in zip(u, v, strict=True)]
+        covariance = total(a_k * c for a_k, c in zip(a, products, strict=True))
+        return [a_i * (c - covariance) for a_i, c in zip(a, products, strict=True)]
+    f_second = ACTIVATIONS[activation].second
+    return [f_second(z_i) * u_i * v_i for z_i, u_i, v_i in zip(z, u, v, strict=True)]
+
+
+def unit_vectors(n):
+    """The n directions e_1 ... e_n."""
+    return [[1.0 if i == k else 0.0 for i in range(n)] for k in range(n)]
+
+
+def jvp(w, b, x, v, activations=None):
+    """∂a^L/∂x v; x and v (n_in,) -> (n_out,)."""
+    return taylor(w, b, x, v, activations).first
+
+
+def jacobian(w, b, x, activations=None):
+    """∂a_j^L/∂x_k, row j and column k; x (n_in,) -> (n_out, n_in)."""
+    columns = [jvp(w, b, x, v, activations) for v in unit_vectors(len(x))]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+def laplacian(w, b, x, activations=None):
+    """Σ_i ∂²a^L/∂x_i²; x (n_in,) -> (n_out,)."""
+    seconds = [taylor(w, b, x, v, activations).second for v in unit_vectors(len(x))]
+    return [total(entries) for entries in zip(*seconds, strict=True)]
+
+
+# ∂²C_x/∂a² of one output: name -> function of a and y.  gaussian_nll, which couples outputs, is in r_nabla.
+COST_SECONDS = {
+    "quadratic": lambda a, y: 1.0,
+    "cross_entropy": lambda a, y: over(1.0 - y, (1.0 - a) * (1.0 - a)) + over(y, a * a),
+    "categorical_cross_entropy": lambda a, y: over(y, a * a),
+    "mae": lambda a, y: 0.0,
+    "huber": lambda a, y: 1.0 if abs(a - y) <= 1.0 else 0.0,
+    "log_cosh": lambda a, y: 1.0 / math.cosh(a - y) ** 2,
+    "poisson": lambda a, y: over(y, a * a),
+    "poisson_log": lambda a, y: math.exp(a),
+    "quantile": lambda a, y: 0.0,
+}
+
+
+def r_nabla(a, y, r_a, cost):
+    """R{∇_a C_x} = ∂²C_x/∂a² R a; shape (n,)."""
+    if cost != "gaussian_nll":
+        return [COST_SECONDS[cost](a_j, y_j) * r_j for a_j, y_j, r_j in zip(a, y, r_a, strict=True)]
+    k, by_mu, by_s = len(y), [], []
+    for mu, s, y_j, r_mu, r_s in zip(a[:k], a[k:], y, r_a[:k], r_a[k:], strict=True):
+        by_mu.append(math.exp(-s) * (r_mu - (mu - y_j) * r_s))
+        by_s.append(math.exp(-s) * (mu - y_j) * (0.5 * (mu - y_j) * r_s - r_mu))
+    return by_mu + by_s
+
+
+def r_backprop(w, b, v_w, v_b, x, y, activations=None, cost="quadratic"):
+    """R{∂C_x/∂w} and R{∂C_x/∂b}: d/dε of the gradient at w + ε v_w, b + ε v_b, ε = 0, one sample.
+
+    R{·} obeys the rules of differentiation, so that it goes through feedforward, BP1-BP4 line by line.
+    """
+    activations = names(activations, w)
+    z, a = feedforward(w, b, x, activations)
+    r_z, r_a = [], [[0.0] * len(x)]
+    for l, activation in enumerate(activations):
+        r_z.append([u + r for u, r in zip(weighted_input(v_w[l], v_b[l], a[l]), matrix_times(w[l], r_a[l]), strict=True)])
+        r_a.append(times_prime(r_z[l], z[l], activation))
+
+    e, r_e = COSTS[cost][1](a[-1], y), r_nabla(a[-1], y, r_a[-1], cost)  # ∂C_x/∂a^L
+    nabla_w, nabla_b = [], []
+    for l in reversed(range(len(w))):
+        delta = times_prime(e, z[l], activations[l])
+        r_delta = r_times_prime(e, r_e, z[l], r_z[l], activations[l])
+        nabla_b.insert(0, r_delta)
+        nabla_w.insert(0, [[r_d * a_k + d * r_k for a_k, r_k in zip(a[l], r_a[l], strict=True)]
+                           for d, r_d in zip(delta, r_delta, strict=True)])
+        columns, v_columns = list(zip(*w[l], strict=True)), list(zip(*v_w[l], strict=True))
+        e = matrix_times(columns, delta)
+        r_e = [u + c for u, c in zip(matrix_times(columns, r_delta), matrix_times(v_columns, delta), strict=True)]
+    return nabla_w, nabla_b
+
+
+def r_times_prime(e, r_e, z, r_z, activation):
+    """R{Σ_i e_i ∂a_i/∂z_j} = Σ_i R e_i ∂a_i/∂z_j + e_i Σ_k ∂²a_i/∂z_j∂z_k R z_k; (n,)."""
+    direct = times_prime(r_e, z, activation)
+    if activation not in ROW_ACTIVATIONS:
+        return [u + e_j * c for u, e_j, c in zip(direct, e, bend([1.0] * len(z), r_z, z, activation), strict=True)]
+    bent = [bend(unit, r_z, z, activation) for unit in unit_vectors(len(z))]
+    return [u + total(e_i * c for e_i, c in zip(e, row, strict=True)) for u, row in zip(direct, bent, strict=True)]
+
+
+def hessian_vector(w, b, v_w, v_b, X, Y, activations=None, cost="quadratic"):
+    """The Hessian of the mean cost times (v_w, v_b), shaped like (w, b); X and Y hold m samples."""
+    samples = [r_backprop(w, b, v_w, v_b, x, y, activations, cost) for x, y in zip(X, Y, strict=True)]
+    return mean([s[0] for s in samples]), mean([s[1] for s in samples])

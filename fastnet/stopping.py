@@ -45,12 +45,15 @@ def check_training_data(net, X, Y, sample_weight=None, class_weight=None):
 
 def judge(net, samples, validation, metrics, history):
     """Validation cost, accuracy and metrics of the net as it is, into the history."""
-    if validation is not None:
-        history.validation_cost.append(net._cost_of(validation.X, validation.Y))
     judged = samples if validation is None else validation
-    if not metrics and (validation is None or judged.Y.ndim > 1):
+    wanted = bool(metrics) or (validation is not None and judged.Y.ndim == 1)
+    outputs = np.empty((len(judged.X), net.sizes[-1]), net.dtype) if wanted else None
+    if validation is not None:
+        history.validation_cost.append(net._cost_of(validation.X, validation.Y, None, outputs))
+    elif wanted:
+        net.predict(judged.X, outputs)
+    if not wanted:
         return
-    outputs = net.predict(judged.X)
     if validation is not None and judged.Y.ndim == 1:
         history.accuracy.append(accuracy(judged.Y, outputs))
     for name, metric in metrics.items():

@@ -261,11 +261,17 @@ typedef struct {
     int leave;                  /* share 0 asks all threads to return after this batch */
 } fastnet_trainer;
 
-/* A net packed for inference: of its layers p, n, ld, activation, w and b count. */
+enum { FASTNET_NARROW = 64 };   /* neurons of a layer that predict_narrow takes at most */
+
+/* A net packed for inference: of its layers p, n, ld, activation, lanes, w and b count, and, where
+ * it was packed for derivatives too, backward and transposed. */
 typedef struct {
     size_t n_layers;
     size_t width;               /* widest ld */
     fastnet_layer *layer;
+    size_t input_ld;            /* stride of rows of derivatives by the inputs */
+    const void *zeros;          /* (width or input_ld,), all 0; NULL: packed for outputs alone */
+    const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64: what it was packed for */
 } fastnet_packed;
 
 #define FASTNET_TABLE(REAL, PRECISION)                                                          \
@@ -302,8 +308,20 @@ typedef struct {
         void (*online_epoch)(const fastnet_trainer *, const fastnet_data *, fastnet_descent *,  \
                              size_t max_rows, fastnet_progress *);                              \
         void (*infer)(const fastnet_layout *, const REAL *parameters, const REAL *x, REAL *out, REAL *work); \
-        void (*predict)(const fastnet_packed *, size_t m, size_t rows, const REAL *x, REAL *out, \
+        void (*predict_narrow)(const fastnet_layout *, const REAL *parameters, size_t m,        \
+                               const REAL *x, REAL *out);                                       \
+        void (*predict)(const fastnet_packed *, const fastnet_data *, size_t rows, REAL *out,   \
                         REAL *work, const void **row);                                          \
+        double (*evaluate)(const fastnet_packed *, const fastnet_cost *, const fastnet_data *,  \
+                            size_t rows, REAL *out, REAL *work, const void **row);              \
+        size_t (*workspace)(const fastnet_packed *, size_t m);                                  \
+        int (*outputs)(const fastnet_packed *, size_t m, const REAL *x, REAL *y, void *workspace); \
+        int (*value_and_jacobian)(const fastnet_packed *, size_t m, const REAL *x, REAL *y,     \
+                                  REAL *jacobian, void *workspace);                             \
+        int (*value_and_jvp)(const fastnet_packed *, size_t m, const REAL *x, const REAL *v,    \
+                             REAL *y, REAL *out, void *workspace);                              \
+        int (*value_and_vjp)(const fastnet_packed *, size_t m, const REAL *x, const REAL *u,    \
+                             REAL *y, REAL *out, void *workspace);                              \
         void (*begin_step)(fastnet_update *, fastnet_running *, double rate, double cost);      \
         void (*update)(const fastnet_update *, size_t n, const REAL *g, REAL *w, REAL *const *state); \
         double (*sum_of_squares)(size_t n, const REAL *x);                                      \
@@ -313,10 +331,39 @@ typedef struct {
         void (*dropout_mask)(size_t n, uint64_t first, double keep, uint64_t seed, uint64_t counter, REAL *mask); \
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter, \
                           const REAL *x, REAL *out);                                            \
+        size_t (*roof_fma)(size_t rounds, REAL scale, REAL shift, REAL *out);                   \
+        REAL (*roof_read)(size_t n, size_t passes, const REAL *x);                              \
+        void (*roof_update)(size_t n, size_t passes, REAL shift, REAL *x);                      \
     } fastnet_kernels_##PRECISION;
 
 FASTNET_TABLE(float, f32)
 FASTNET_TABLE(double, f64)
+
+/* A net packed for derivatives, as functions for other code: call them by name where this is linked,
+ * or by the address that a frozen net gives.  Row-major, no padding:
+ *
+ *   x (m, n_in)   y (m, n_out)   jacobian (m, n_out, n_in) = dy/dx
+ *   v (m, n_in)   out (m, n_out) = dy/dx v            u (m, n_out)   out (m, n_in) = u' dy/dx
+ *
+ * y may be NULL where only the derivative is wanted.  Nothing that is written may overlap anything
+ * else.  workspace: fastnet_workspace_*(net, m) bytes at any address, of the caller's, one for every
+ * call under way; a work space for m serves fewer samples too.  All return 0, allocate nothing and
+ * may be called by any number of threads at once; m = 0 does nothing. */
+#define FASTNET_CALLS(REAL, PRECISION)                                                                  \
+    size_t fastnet_workspace_##PRECISION(const fastnet_packed *net, size_t m);                          \
+    int fastnet_value_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, REAL *y,          \
+                                  void *workspace);                                                     \
+    int fastnet_jacobian_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x,                \
+                                     REAL *jacobian, void *workspace);                                  \
+    int fastnet_value_and_jacobian_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x,      \
+                                               REAL *y, REAL *jacobian, void *workspace);               \
+    int fastnet_jvp_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, const REAL *v,      \
+                                REAL *out, void *workspace);                                            \
+    int fastnet_vjp_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, const REAL *u,      \
+                                REAL *out, void *workspace);
+
+FASTNET_CALLS(float, f32)
+FASTNET_CALLS(double, f64)
 
 /* The tables in use.  Never NULL: the baseline until a level is selected. */
 extern const fastnet_kernels_f32 *fastnet_f32;

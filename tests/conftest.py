@@ -1,9 +1,13 @@
 """Fixtures of the whole suite."""
 
+import hypothesis
 import numpy as np
 import pytest
 
 from fastnet._core import kernels
+
+hypothesis.settings.register_profile("fastnet", deadline=None)     # how long an example takes is the machine's affair
+hypothesis.settings.load_profile("fastnet")
 
 
 @pytest.fixture(params=["float32", "float64"])

@@ -64,7 +64,7 @@ def report(out):
 # --- help and usage
 
 
-@pytest.mark.parametrize("argv", [[], ["train"], ["predict"], ["info"], ["check"], ["config"]], ids=" ".join)
+@pytest.mark.parametrize("argv", [[], ["train"], ["predict"], ["info"], ["export"], ["check"], ["config"]], ids=" ".join)
 def test_help_is_printed_and_is_no_error(run, argv):
     assert "usage: fastnet" in run(*argv, "--help")
 
@@ -294,6 +294,41 @@ def test_predict_says_which_arrays_an_npz_file_should_have(fails, model, tmp_pat
 
 def test_predict_that_cannot_write_fails_with_exit_code_1(fails, model, iris, tmp_path):
     fails("predict", model[0], iris, "--label-column", "kind", "--out", tmp_path / "no" / "out.csv", code=1)
+
+
+# --- export
+
+
+def test_export_writes_the_files_that_the_net_writes(run, model, tmp_path):
+    path, net = model
+    assert run("export", path, "--c", tmp_path / "a.c", "--header", tmp_path / "a.h", "--name", "first") == ""
+    assert run("export", path, "--fortran", tmp_path / "a.f90", "--selftest", tmp_path / "t.f90", "--c", tmp_path / "b.c") == ""
+    net.export_c(tmp_path / "c.c", name="first", header=tmp_path / "c.h")
+    net.export_fortran(tmp_path / "c.f90", name="a", selftest=tmp_path / "u.f90")
+    for written, expected in (("a.c", "c.c"), ("a.h", "c.h"), ("a.f90", "c.f90"), ("t.f90", "u.f90")):
+        assert (tmp_path / written).read_text() == (tmp_path / expected).read_text()
+    assert "void b_value(" in (tmp_path / "b.c").read_text()
+
+
+@pytest.mark.parametrize("options, message", [
+    ([], "give --c FILE, --fortran FILE or both"),
+    (["--header", "x.h", "--fortran", "x.f90"], "--header goes with --c"),
+    (["--selftest", "x.f90", "--c", "x.c"], "--selftest goes with --fortran"),
+    (["--c", "x", "--fortran", "x"], "a path of its own"),
+    (["--c", "net.safetensors"], "a path of its own"),
+    (["--c", "x.c", "--name", "2x"], "name must be an identifier"),
+])
+def test_export_says_what_is_wrong_and_writes_nothing(fails, model, monkeypatch, options, message):
+    path, net = model
+    monkeypatch.chdir(path.parent)
+    before = sorted(path.parent.iterdir()), path.read_bytes()
+    assert message in fails("export", path, *options)
+    assert (sorted(path.parent.iterdir()), path.read_bytes()) == before
+
+
+def test_export_that_cannot_write_fails_with_exit_code_1(fails, model, tmp_path):
+    fails("export", model[0], "--c", tmp_path / "no" / "net.c", code=1)
+    assert "No such file" in fails("export", tmp_path / "none", "--c", tmp_path / "net.c")
 
 
 # --- info, check, config

@@ -27,6 +27,7 @@ ALLOWED = {
     "_config": {"_core", "_version"},
     "_threads": set(),
     "explain": {"_core", "_checks"},
+    "_roof": {"_core", "_files", "_version"},
     "history": {"_checks", "_files", "plotting"},
     "plotting": set(),
     "callbacks": {"_checks", "_files"},
@@ -37,19 +38,22 @@ ALLOWED = {
                  "whole_fit"},
     "checkpoints": {"_checks", "_files", "_options", "costs", "history", "network", "optimizers", "persistence", "schedules",
                     "stopping", "training"},
-    "frozen": {"_core", "_checks"},
-    "network": {"_core", "_checks", "explain", "_vectors", "costs", "gradient_check", "initializers", "training", "frozen",
-                "persistence", "checkpoints"},
+    "frozen": {"_core", "_checks", "derivatives", "embed"},
+    "embed": {"_files", "_version", "activations", "network"},
+    "derivatives": {"_core", "_checks"},
+    "network": {"_core", "_checks", "derivatives", "explain", "_vectors", "costs", "gradient_check", "initializers", "training",
+                "frozen", "persistence", "checkpoints"},
     "persistence": {"_core", "_files", "costs", "network", "__init__"},
     "_optimizer": {"_checks", "_core", "optimizers"},
     "full_batch": {"_checks", "_optimizer"},
     "optimizers": {"_checks", "_optimizer", "full_batch"},
     "schedules": {"_checks"},
     "datasets": {"datasets"},
-    "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_check", "__init__"},
+    "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_export", "_cli_check", "__init__"},
     "_cli_common": {"datasets", "_files", "__init__"},
     "_cli_train": {"_cli_common", "costs", "datasets", "network", "reference", "schedules", "training", "__init__"},
     "_cli_use": {"_cli_common", "datasets", "network", "persistence", "__init__"},
+    "_cli_export": {"_cli_common", "persistence"},
     "_cli_check": {"_cli_common", "network", "reference", "_core", "__init__"},
     "__main__": {"cli"},
 }
@@ -59,7 +63,7 @@ ALLOWED = {
 CORE = {
     "types": set(), "plan": set(), "single": set(), "layout": {"kernels"},
     "kernels": {"types", "layout"}, "blas": {"types"},
-    "costs": {"types", "kernels", "layout"},
+    "costs": {"types", "kernels", "layout"}, "roof": {"kernels"},
     "backprop": {"types", "kernels", "layout", "blas", "costs"},
     "descent": {"types", "kernels", "layout"}, "recipe": {"optimizers"},
     "epoch": {"types", "kernels", "layout", "backprop", "costs", "descent"},
@@ -69,6 +73,10 @@ CORE = {
     "run": {"types", "kernels", "layout", "blas", "backprop", "costs", "descent", "epoch", "optimizers", "samples", "barrier", "trainer"},
     "optimizers": {"types", "kernels"}, "random": {"kernels"},
     "frozen": {"types", "kernels", "layout", "packed", "single", "plan"},
+    "first_order": {"types", "kernels", "layout", "blas"}, "curvature": {"types", "kernels", "layout"},
+    "second_order": {"types", "kernels", "layout", "backprop", "curvature", "first_order"},
+    "derivatives": {"types", "kernels", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order",
+                    "plan"},
     "engine": {"types", "kernels", "layout", "blas", "backprop", "costs", "epoch", "packed", "samples", "single", "plan"},
 }
 
@@ -151,7 +159,7 @@ def test_import_fastnet_stays_light():
     new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"scipy", "scipy.linalg", "json", "csv", "argparse", "difflib", "gzip", "matplotlib", "hypothesis"}
     assert not heavy & set(new)
-    assert not [name for name in new if name.startswith(("fastnet.datasets", "fastnet.cli", "fastnet.persistence"))]
+    assert not [name for name in new if name.startswith(("fastnet.datasets", "fastnet.cli", "fastnet.persistence", "fastnet.embed"))]
 
 
 def test_training_on_the_fast_paths_needs_no_scipy():

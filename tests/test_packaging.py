@@ -33,7 +33,7 @@ def test_the_package_holds(name):
 def test_an_installed_package_holds_the_header_and_no_sources_of_compiled_modules():
     assert "fastnet/include/fastnet_kernels.h" in files()
     assert not [name for name in files() if name.endswith((".pyx", ".c", ".inc"))]
-    assert not [name for name in files() if name.startswith(("tests/", "bench/", "src_c/", "docs/"))]
+    assert not [name for name in files() if name.startswith(("tests/", "bench/", "src_c/", "docs/", "examples/"))]
 
 
 @installed

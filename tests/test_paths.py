@@ -91,9 +91,11 @@ def test_every_width_up_to_two_tiles_is_exact_on_small_integers(activation, dtyp
 
 
 def test_every_number_of_rows_is_exact_on_small_integers(dtype, level, monkeypatch, rng):
-    """Tiles of 6 rows, blocks of 32 and 120, one more and one less of each."""
+    """Tiles of 6 rows, cache blocks of 64 and 120, one more and one less of each; all in one block of the plan,
+    for what several blocks add up is scaled by 1 / m before."""
+    monkeypatch.setattr(plan, "BLOCK_ROWS", 512)
     panel = 2 * lanes(dtype, level)
-    for m in [*range(1, 14), 31, 32, 33, 65, 119, 120, 121, 241]:
+    for m in [*range(1, 14), 31, 63, 64, 65, 119, 120, 121, 241]:
         for sizes in [(1, 1, 1), (3, panel + 1, 2), (5, 4 * panel + 3, panel - 1, 3), (2, 3, 5 * panel, 2)]:
             assert_step_is_exact(monkeypatch, rng, sizes, m, dtype, "identity")
 
@@ -249,6 +251,7 @@ def test_the_plan_names_a_kernel_for_every_layer(monkeypatch):
     assert [layer.backward for layer in batch.layers] == [None, "dots", "tiles"]
     assert [layer.lanes for layer in batch.layers] == ["outputs", "outputs", "inputs"]
     assert plan.plan_training((64, 128, 128, 1), 128, 16).layers[1].backward == "transposed tiles"
-    assert plan.plan_inference((4, 8, 3), 1).path == "samples" and plan.plan_inference((4, 8, 3), 100).path == "tiles"
+    assert [plan.plan_inference(sizes, m).path for sizes, m in [((4, 8, 3), 1), ((4, 8, 3), 100), ((4, 80, 3), 100)]] == [
+        "samples", "narrow", "tiles"]
     monkeypatch.setenv("FASTNET_PATH", "plain")
     assert plan.plan_training((4, 8, 3), 10, 8).path == plan.plan_inference((4, 8, 3), 10).path == "plain"

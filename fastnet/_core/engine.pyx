@@ -15,14 +15,16 @@ from fastnet._core cimport blas
 from fastnet._core.backprop cimport backpropagate, feedforward
 from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
-from fastnet._core.kernels cimport Data, infer
+from fastnet._core.kernels cimport PYTHON_COST, Data, infer, predict_narrow
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
-from fastnet._core.packed cimport Packed, new_packed
+from fastnet._core.packed cimport Packed, new_packed, rows_of
 from fastnet._core.samples cimport data_of
-from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_target, is_vector
+from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 
 cnp.import_array()
+
+ONE = 1                         # what `threads` is if nobody says
 
 cdef enum:
     BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
@@ -36,6 +38,20 @@ def shuffled(Py_ssize_t m, seed):
     with nogil:
         shuffle(m, rows, start)
     return order
+
+
+cdef class Scratch:
+    """Memory for one call; freed with the object."""
+
+    cdef void* memory
+
+    def __cinit__(self, Py_ssize_t n_bytes):
+        self.memory = PyMem_RawMalloc(n_bytes)
+        if self.memory == NULL:
+            raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
 
 
 cdef class Engine:
@@ -84,13 +100,19 @@ cdef class Engine:
     def __call__(self, X):
         """Outputs for a batch (m, n_in) or one sample (n_in,): `predict` without `out`."""
         cdef cnp.npy_intp n_out = self.n_out
+        cdef cnp.npy_intp shape[2]
         if self.direct and is_vector(X, self.typenum, self.n_in):
             out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
+        if is_matrix(X, self.typenum, self.n_in):
+            shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>X, 0), self.n_out
+            out = cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
+            self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
         return self._predict(X, None, 1)
 
-    def predict(self, X, out=None, threads=1):
+    def predict(self, X, out=None, threads=ONE):
         """Outputs of the net.
 
         Parameters
@@ -123,6 +145,10 @@ cdef class Engine:
         if (self.direct and is_vector(X, self.typenum, self.n_in)
                 and is_target(out, self.typenum, self.n_out)):
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        if (threads is ONE and is_matrix(X, self.typenum, self.n_in)
+                and is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X)):
+            self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         return self._predict(X, out, threads)
 
@@ -174,20 +200,21 @@ cdef class Engine:
         cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
         cdef real* y = <real*>out.data
+        cdef Data data = rows_of(x, m)
         cdef Workspace work
         cdef Packed packed
-        cdef char* scratch
+        cdef Scratch scratch
         if path == "samples":
             for i in range(m):
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
-        elif path == "tiles":
-            packed = new_packed[real](self.net, parameters)
-            scratch = <char*>PyMem_RawMalloc(packed.work_bytes(rows, sizeof(real)))
-            if scratch == NULL:
-                raise MemoryError("no memory for a work space")
+        elif path == "narrow":
             with nogil:
-                packed.predict(m, rows, x, y, scratch)
-            PyMem_RawFree(scratch)
+                predict_narrow[real](self.net, parameters, m, x, y)
+        elif path == "tiles":
+            packed = new_packed[real](self.net, parameters, False)
+            scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
+            with nogil:
+                packed.predict(&data, rows, y, scratch.memory)
         else:
             work = Workspace.for_inference(self.net, rows, sizeof(real))
             with nogil:
@@ -213,12 +240,30 @@ cdef class Engine:
 
     # -- cost and gradient ---------------------------------------------------
 
-    def _cost_of(self, X, cnp.ndarray Y not None, cnp.ndarray weight=None):
-        """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m."""
+    def _cost_of(self, X, cnp.ndarray Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
+        """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
+        cdef bint tiles = (planning.plan_inference(self.sizes, len(X)).path in ("narrow", "tiles")
+                           and self.net.cost.kind != PYTHON_COST)
+        if tiles:
+            return self.evaluate_typed[float](X, Y, weight, out) if self.single else \
+                self.evaluate_typed[double](X, Y, weight, out)
+        if out is not None:
+            self._predict_into(X if isinstance(X, np.ndarray) else X.dense(0, len(X)), out)
         blas.load()
         if self.single:
             return self.cost_typed[float](X, Y, weight)
         return self.cost_typed[double](X, Y, weight)
+
+    cdef double evaluate_typed(self, X, cnp.ndarray Y, cnp.ndarray weight, cnp.ndarray out, real* dummy=NULL) except? -1:
+        cdef Data data = data_of(X, Y, None, weight)
+        cdef Packed packed = new_packed[real](self.net, <const real*>self._parameters.data, False)
+        cdef Py_ssize_t rows = min(data.m, <Py_ssize_t>planning.INFERENCE_ROWS)
+        cdef Scratch scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
+        cdef real* a = <real*>out.data if out is not None else NULL
+        cdef double cost
+        with nogil:
+            cost = packed.evaluate(&self.net.cost, &data, rows, a, scratch.memory)
+        return cost / data.m
 
     cdef double cost_typed(self, X, cnp.ndarray Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
         cdef Data data = data_of(X, Y, None, weight)

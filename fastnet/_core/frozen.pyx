@@ -2,45 +2,52 @@
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from libc.stdint cimport uintptr_t
 
 import numpy as np
 
 from fastnet._core import plan as planning
 
+from fastnet._core.kernels cimport NARROW, Data, predict_narrow
 from fastnet._core.layout cimport Layout, free_layout, new_layout
-from fastnet._core.packed cimport Packed, new_packed
-from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_target, is_vector
+from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed, rows_of
+from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_jacobian, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 
 cnp.import_array()
 
-cdef Py_ssize_t ROWS = planning.INFERENCE_ROWS
+cdef Py_ssize_t ROWS = planning.INFERENCE_ROWS, FROM = planning.PACK_FROM
 
 
 cdef class FrozenEngine:
     """Packed weights and every call on them; re-entrant, because a call's work space is its own."""
 
+    cdef Layout* layout
+    cdef cnp.ndarray flat                  # the parameters as they were when the net was frozen
     cdef Packed packed
+    cdef bint narrow                       # batches run with samples in lanes, on the flat parameters
     cdef readonly tuple sizes
     cdef bint single
     cdef int typenum
     cdef Py_ssize_t n_in, n_out, n_parameters
 
     def __cinit__(self, tuple sizes not None, tuple activation not None, cnp.ndarray parameters not None, *args):
-        cdef Layout* layout = new_layout(sizes, activation)
-        try:
-            self.single = parameters.dtype == np.float32
-            if self.single:
-                self.packed = new_packed[float](layout, <const float*>parameters.data)
-            else:
-                self.packed = new_packed[double](layout, <const double*>parameters.data)
-            self.n_parameters = layout.n_parameters
-        finally:
-            free_layout(layout)
+        self.layout = new_layout(sizes, activation)
+        self.flat = parameters
+        self.single = parameters.dtype == np.float32
+        if self.single:
+            self.packed = new_packed[float](self.layout, <const float*>parameters.data, True)
+        else:
+            self.packed = new_packed[double](self.layout, <const double*>parameters.data, True)
+        self.n_parameters = self.layout.n_parameters
+        self.narrow = max(sizes) <= NARROW
         self.sizes = sizes
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]
         self.n_out = sizes[len(sizes) - 1]
+
+    def __dealloc__(self):
+        free_layout(self.layout)
 
     def __call__(self, X, out=None):
         """Outputs for a batch (m, n_in) or one sample (n_in,), into `out` if it is given.
@@ -61,6 +68,7 @@ cdef class FrozenEngine:
             If X or out does not fit, as in Network.predict.
         """
         cdef cnp.npy_intp n_out = self.n_out
+        cdef cnp.npy_intp shape[2]
         if is_vector(X, self.typenum, self.n_in):
             if out is None:
                 out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
@@ -69,7 +77,179 @@ cdef class FrozenEngine:
             if is_target(out, self.typenum, self.n_out):
                 self.run(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>out))
                 return out
+        elif is_matrix(X, self.typenum, self.n_in):
+            if out is None:
+                shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>X, 0), n_out
+                out = cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
+                self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+                return out
+            if is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X):
+                self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+                return out
         return self._predict(X, out, 1)
+
+    @property
+    def _address(self):
+        """Where the packed net lies, as kernels.CALLS take it; valid as long as this object lives."""
+        return <uintptr_t>&self.packed.net
+
+    def jacobian(self, X, out=None):
+        """∂a^L/∂x at a batch (m, n_in) or one sample (n_in,), into `out` if it is given.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+        out : ndarray of shape (m, n_out, n_in) or (n_out, n_in), optional
+            Of the net's dtype.  With it a call on one sample allocates nothing.
+
+        Returns
+        -------
+        jacobian : ndarray of shape (m, n_out, n_in) or (n_out, n_in)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.jacobian([0.5, 0.5])
+        array([[3., 5.]])
+        """
+        if is_vector(X, self.typenum, self.n_in):
+            if out is None:
+                out = self.new_jacobian()
+                self.run_jacobian(1, cnp.PyArray_DATA(<cnp.ndarray>X), NULL, cnp.PyArray_DATA(<cnp.ndarray>out))
+                return out
+            if is_jacobian(out, self.typenum, self.n_out, self.n_in) and not overlaps(X, out):
+                self.run_jacobian(1, cnp.PyArray_DATA(<cnp.ndarray>X), NULL, cnp.PyArray_DATA(<cnp.ndarray>out))
+                return out
+        return self._jacobian(X, out)
+
+    def value_and_jacobian(self, X, out=None):
+        """The outputs and ∂a^L/∂x, by one pass.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+        out : (ndarray, ndarray), optional
+            Where to write: arrays like those returned, that overlap neither X nor each other.
+
+        Returns
+        -------
+        a : ndarray of shape (m, n_out) or (n_out,)
+        jacobian : ndarray of shape (m, n_out, n_in) or (n_out, n_in)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.value_and_jacobian([0.5, 0.5])
+        (array([5.]), array([[3., 5.]]))
+        """
+        cdef cnp.npy_intp n_out = self.n_out
+        if is_vector(X, self.typenum, self.n_in):
+            if out is None:
+                a, jacobian = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0), self.new_jacobian()
+                self.run_jacobian(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>a),
+                                  cnp.PyArray_DATA(<cnp.ndarray>jacobian))
+                return a, jacobian
+            if type(out) is tuple and len(out) == 2:
+                a, jacobian = out
+                if (is_target(a, self.typenum, self.n_out) and is_jacobian(jacobian, self.typenum, self.n_out, self.n_in)
+                        and not overlaps(X, a) and not overlaps(X, jacobian) and not overlaps(a, jacobian)):
+                    self.run_jacobian(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>a),
+                                      cnp.PyArray_DATA(<cnp.ndarray>jacobian))
+                    return out
+        return self._value_and_jacobian(X, out)
+
+    def jvp(self, X, V, out=None):
+        """∂a^L/∂x v: where the outputs go when the inputs go along v; forward mode.
+
+        Parameters
+        ----------
+        X, V : array_like of shape (m, n_in) or (n_in,)
+        out : ndarray of shape (m, n_out) or (n_out,), optional
+            Of the net's dtype.  With it a call on one sample allocates nothing.
+
+        Returns
+        -------
+        ndarray of shape (m, n_out) or (n_out,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, V or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.jvp([0.5, 0.5], [1.0, -1.0])
+        array([-2.])
+        """
+        cdef cnp.npy_intp n_out = self.n_out
+        if is_vector(X, self.typenum, self.n_in) and is_vector(V, self.typenum, self.n_in):
+            if out is None:
+                out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
+                self.run_product(True, 1, X, V, out)
+                return out
+            if is_target(out, self.typenum, self.n_out) and not overlaps(X, out) and not overlaps(V, out):
+                self.run_product(True, 1, X, V, out)
+                return out
+        return self._product(True, X, V, out)
+
+    def vjp(self, X, U, out=None):
+        """uᵀ ∂a^L/∂x: how u·a^L answers to each input; reverse mode, the adjoint of `jvp`.
+
+        Parameters
+        ----------
+        X : array_like of shape (m, n_in) or (n_in,)
+        U : array_like of shape (m, n_out) or (n_out,)
+        out : ndarray of shape (m, n_in) or (n_in,), optional
+            Of the net's dtype.  With it a call on one sample allocates nothing.
+
+        Returns
+        -------
+        ndarray of shape (m, n_in) or (n_in,)
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X, U or out does not fit.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> f.vjp([0.5, 0.5], [2.0])
+        array([ 6., 10.])
+        """
+        cdef cnp.npy_intp n_in = self.n_in
+        if is_vector(X, self.typenum, self.n_in) and is_vector(U, self.typenum, self.n_out):
+            if out is None:
+                out = cnp.PyArray_EMPTY(1, &n_in, self.typenum, 0)
+                self.run_product(False, 1, X, U, out)
+                return out
+            if is_target(out, self.typenum, self.n_in) and not overlaps(X, out) and not overlaps(U, out):
+                self.run_product(False, 1, X, U, out)
+                return out
+        return self._product(False, X, U, out)
+
+    def _jacobian_into(self, cnp.ndarray X not None, cnp.ndarray a, cnp.ndarray jacobian not None):
+        """jacobian and, unless None, a at the rows of X; checked arrays that don't overlap."""
+        self.run_jacobian(X.shape[0], X.data, NULL if a is None else a.data, jacobian.data)
+
+    def _product_into(self, bint forward, cnp.ndarray X not None, cnp.ndarray V not None, cnp.ndarray out not None):
+        """out = ∂a^L/∂x v, or vᵀ ∂a^L/∂x; checked arrays that don't overlap."""
+        self.run_product(forward, X.shape[0], X, V, out)
 
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; checked arrays that don't overlap."""
@@ -81,7 +261,12 @@ cdef class FrozenEngine:
         return self.run_typed[double](m, <const double*>x, <double*>out)
 
     cdef int run_typed(self, Py_ssize_t m, const real* x, real* out) except -1:
+        if self.narrow and m >= FROM:
+            with nogil:
+                predict_narrow[real](self.layout, <const real*>self.flat.data, m, x, out)
+            return 0
         cdef char stack[STACK_BYTES]
+        cdef Data data = rows_of(x, m)
         cdef Py_ssize_t rows = max(1, min(m, ROWS))
         cdef Py_ssize_t n_bytes = self.packed.work_bytes(rows, sizeof(real))
         cdef void* work = stack
@@ -90,10 +275,52 @@ cdef class FrozenEngine:
             if work == NULL:
                 raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
         if 2.0 * m * self.n_parameters < GIL_FLOPS:
-            self.packed.predict(m, rows, x, out, work)
+            self.packed.predict(&data, rows, out, work)
         else:
             with nogil:
-                self.packed.predict(m, rows, x, out, work)
+                self.packed.predict(&data, rows, out, work)
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
         return 0
+
+    cdef object new_jacobian(self):
+        cdef cnp.npy_intp[2] shape
+        shape[0], shape[1] = self.n_out, self.n_in
+        return cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
+
+    cdef int run_jacobian(self, Py_ssize_t m, void* x, void* y, void* jacobian) except -1:
+        if self.single:
+            return self.differentiate[float](JACOBIAN, m, <const float*>x, NULL, <float*>y, <float*>jacobian)
+        return self.differentiate[double](JACOBIAN, m, <const double*>x, NULL, <double*>y, <double*>jacobian)
+
+    cdef int run_product(self, bint forward, Py_ssize_t m, object X, object V, object out) except -1:
+        cdef void* x = cnp.PyArray_DATA(<cnp.ndarray>X)
+        cdef void* v = cnp.PyArray_DATA(<cnp.ndarray>V)
+        cdef void* target = cnp.PyArray_DATA(<cnp.ndarray>out)
+        if self.single:
+            return self.differentiate[float](JVP if forward else VJP, m, <const float*>x, <const float*>v, NULL, <float*>target)
+        return self.differentiate[double](JVP if forward else VJP, m, <const double*>x, <const double*>v, NULL, <double*>target)
+
+    cdef int differentiate(self, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out) except -1:
+        cdef char stack[STACK_BYTES]
+        cdef Py_ssize_t n_bytes = self.packed.workspace(m, self.single)
+        cdef void* work = stack
+        if n_bytes > STACK_BYTES:
+            work = PyMem_RawMalloc(n_bytes)
+            if work == NULL:
+                raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+        if 4.0 * m * self.n_parameters * (min(self.n_in, self.n_out) if wanted == JACOBIAN else 1) < GIL_FLOPS:
+            self.packed.differentiate(wanted, m, x, v, y, out, work)
+        else:
+            with nogil:
+                self.packed.differentiate(wanted, m, x, v, y, out, work)
+        if n_bytes > STACK_BYTES:
+            PyMem_RawFree(work)
+        return 0
+
+
+cdef bint overlaps(object x, object y):
+    """Whether two contiguous arrays share memory."""
+    cdef char* a = <char*>cnp.PyArray_DATA(<cnp.ndarray>x)
+    cdef char* b = <char*>cnp.PyArray_DATA(<cnp.ndarray>y)
+    return a < b + cnp.PyArray_NBYTES(<cnp.ndarray>y) and b < a + cnp.PyArray_NBYTES(<cnp.ndarray>x)

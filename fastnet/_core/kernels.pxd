@@ -41,6 +41,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Py_ssize_t m
 
     int PYTHON_COST "FASTNET_PYTHON_COST"
+    int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
     ctypedef struct Progress "fastnet_progress":
@@ -93,9 +94,14 @@ cdef extern from "fastnet_kernels.h" nogil:
         Barrier* barrier
         unsigned crowded
 
+    int NARROW "FASTNET_NARROW"
+
     ctypedef struct PackedNet "fastnet_packed":
         size_t n_layers, width
         TrainerLayer* layer
+        size_t input_ld
+        const void* zeros
+        const void* kernels
 
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
@@ -131,8 +137,19 @@ cdef extern from "fastnet_kernels.h" nogil:
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const float* parameters, const float* x, float* out, float* work) noexcept nogil
-        void (*predict)(const PackedNet*, size_t m, size_t rows, const float* x, float* out, float* work,
+        void (*predict_narrow)(const Layout*, const float* parameters, size_t m, const float* x, float* out) noexcept nogil
+        void (*predict)(const PackedNet*, const Data*, size_t rows, float* out, float* work,
                         const void** row) noexcept nogil
+        size_t (*workspace)(const PackedNet*, size_t m) noexcept nogil
+        int (*outputs)(const PackedNet*, size_t m, const float* x, float* y, void* workspace) noexcept nogil
+        int (*value_and_jacobian)(const PackedNet*, size_t m, const float* x, float* y, float* jacobian,
+                                  void* workspace) noexcept nogil
+        int (*value_and_jvp)(const PackedNet*, size_t m, const float* x, const float* v, float* y, float* out,
+                             void* workspace) noexcept nogil
+        int (*value_and_vjp)(const PackedNet*, size_t m, const float* x, const float* u, float* y, float* out,
+                             void* workspace) noexcept nogil
+        double (*evaluate)(const PackedNet*, const Cost*, const Data*, size_t rows, float* out, float* work,
+                           const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
         void (*update)(const Update*, size_t n, const float* g, float* w, float** state) noexcept nogil
         double (*sum_of_squares)(size_t n, const float* x) noexcept nogil
@@ -143,6 +160,9 @@ cdef extern from "fastnet_kernels.h" nogil:
                              float* mask) noexcept nogil
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
                           const float* x, float* out) noexcept nogil
+        size_t (*roof_fma)(size_t rounds, float scale, float shift, float* out) noexcept nogil
+        float (*roof_read)(size_t n, size_t passes, const float* x) noexcept nogil
+        void (*roof_update)(size_t n, size_t passes, float shift, float* x) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
         activation_f64* activation
@@ -166,8 +186,19 @@ cdef extern from "fastnet_kernels.h" nogil:
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
         void (*infer)(const Layout*, const double* parameters, const double* x, double* out, double* work) noexcept nogil
-        void (*predict)(const PackedNet*, size_t m, size_t rows, const double* x, double* out, double* work,
+        void (*predict_narrow)(const Layout*, const double* parameters, size_t m, const double* x, double* out) noexcept nogil
+        void (*predict)(const PackedNet*, const Data*, size_t rows, double* out, double* work,
                         const void** row) noexcept nogil
+        size_t (*workspace)(const PackedNet*, size_t m) noexcept nogil
+        int (*outputs)(const PackedNet*, size_t m, const double* x, double* y, void* workspace) noexcept nogil
+        int (*value_and_jacobian)(const PackedNet*, size_t m, const double* x, double* y, double* jacobian,
+                                  void* workspace) noexcept nogil
+        int (*value_and_jvp)(const PackedNet*, size_t m, const double* x, const double* v, double* y, double* out,
+                             void* workspace) noexcept nogil
+        int (*value_and_vjp)(const PackedNet*, size_t m, const double* x, const double* u, double* y, double* out,
+                             void* workspace) noexcept nogil
+        double (*evaluate)(const PackedNet*, const Cost*, const Data*, size_t rows, double* out, double* work,
+                           const void** row) noexcept nogil
         void (*begin_step)(Update*, Running*, double rate, double cost) noexcept nogil
         void (*update)(const Update*, size_t n, const double* g, double* w, double** state) noexcept nogil
         double (*sum_of_squares)(size_t n, const double* x) noexcept nogil
@@ -178,6 +209,9 @@ cdef extern from "fastnet_kernels.h" nogil:
                              double* mask) noexcept nogil
         void (*add_noise)(size_t n, uint64_t first, double sigma, uint64_t seed, uint64_t counter,
                           const double* x, double* out) noexcept nogil
+        size_t (*roof_fma)(size_t rounds, double scale, double shift, double* out) noexcept nogil
+        double (*roof_read)(size_t n, size_t passes, const double* x) noexcept nogil
+        void (*roof_update)(size_t n, size_t passes, double shift, double* x) noexcept nogil
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
@@ -411,3 +445,13 @@ cdef inline void add_noise(
         f32[0].add_noise(n, first, sigma, seed, counter, x, out)
     else:
         f64[0].add_noise(n, first, sigma, seed, counter, x, out)
+
+
+cdef inline void predict_narrow(
+    const Layout* net, const real* parameters, size_t m, const real* x, real* out,
+) noexcept nogil:
+    """Many samples of a narrow net (src_c/narrow.inc)."""
+    if real is float:
+        f32[0].predict_narrow(net, parameters, m, x, out)
+    else:
+        f64[0].predict_narrow(net, parameters, m, x, out)

@@ -1,8 +1,14 @@
 """Weights packed for inference: immutable, shared by any number of threads."""
 
-from fastnet._core.kernels cimport PackedNet, fastnet_kernels_f32, fastnet_kernels_f64
-from fastnet._core.layout cimport Layout
+from fastnet._core.kernels cimport Data, PackedNet, fastnet_kernels_f32, fastnet_kernels_f64
+from fastnet._core.layout cimport Cost, Layout
 from fastnet._core.types cimport real
+
+cdef enum:                     # what `differentiate` finds
+    JACOBIAN
+    VJP
+    JVP
+
 
 cdef class Packed:
     cdef PackedNet net
@@ -12,6 +18,20 @@ cdef class Packed:
     cdef void* memory
 
     cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil
-    cdef void predict(self, Py_ssize_t m, Py_ssize_t rows, const real* x, real* out, void* work) noexcept nogil
+    cdef void predict(self, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil
+    cdef double evaluate(self, const Cost* cost, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil
+    cdef size_t workspace(self, Py_ssize_t m, bint single) noexcept nogil
+    cdef void differentiate(
+        self, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out, void* work,
+    ) noexcept nogil
 
-cdef Packed new_packed(const Layout* layout, const real* parameters)
+
+cdef inline Data rows_of(const void* x, Py_ssize_t m) noexcept nogil:
+    """m dense rows as they stand, without targets."""
+    cdef Data data
+    data.x, data.m = x, m
+    data.starts, data.columns, data.y, data.labels, data.weight, data.order = NULL, NULL, NULL, NULL, NULL, NULL
+    return data
+
+
+cdef Packed new_packed(const Layout* layout, const real* parameters, bint derivatives)

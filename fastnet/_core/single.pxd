@@ -1,10 +1,12 @@
 """The short way in: is this Python object an array that a kernel can take as it is?"""
 
+from libc.stdint cimport uintptr_t
+
 cimport numpy as cnp
 
 cdef enum:
     GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
-    STACK_BYTES = 8192          # work space of a call up to this size lies on the stack
+    STACK_BYTES = 32768         # work space of a call up to this size lies on the stack
 
 
 cdef inline bint is_vector(object x, int typenum, Py_ssize_t n) noexcept:
@@ -19,3 +21,34 @@ cdef inline bint is_vector(object x, int typenum, Py_ssize_t n) noexcept:
 cdef inline bint is_target(object out, int typenum, Py_ssize_t n) noexcept:
     """The same, and writeable."""
     return is_vector(out, typenum, n) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+
+
+cdef inline bint is_jacobian(object out, int typenum, Py_ssize_t n, Py_ssize_t p) noexcept:
+    """A writeable ndarray (n, p) of the very dtype, contiguous, aligned and native."""
+    return (cnp.PyArray_CheckExact(out)
+            and cnp.PyArray_TYPE(<cnp.ndarray>out) == typenum
+            and cnp.PyArray_NDIM(<cnp.ndarray>out) == 2
+            and cnp.PyArray_DIM(<cnp.ndarray>out, 0) == n
+            and cnp.PyArray_DIM(<cnp.ndarray>out, 1) == p
+            and cnp.PyArray_ISCARRAY(<cnp.ndarray>out))
+
+
+cdef inline bint is_matrix(object x, int typenum, Py_ssize_t n) noexcept:
+    """An ndarray (m, n), m > 0, of the very dtype, contiguous, aligned and native."""
+    return (cnp.PyArray_CheckExact(x)
+            and cnp.PyArray_TYPE(<cnp.ndarray>x) == typenum
+            and cnp.PyArray_NDIM(<cnp.ndarray>x) == 2
+            and cnp.PyArray_DIM(<cnp.ndarray>x, 0) > 0
+            and cnp.PyArray_DIM(<cnp.ndarray>x, 1) == n
+            and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>x))
+
+
+cdef inline bint is_target_matrix(object out, int typenum, Py_ssize_t n, cnp.ndarray x) noexcept:
+    """The same, writeable, as many rows as x and no memory of it."""
+    cdef uintptr_t start, first
+    if not (is_matrix(out, typenum, n) and cnp.PyArray_ISWRITEABLE(<cnp.ndarray>out)
+            and cnp.PyArray_DIM(<cnp.ndarray>out, 0) == cnp.PyArray_DIM(x, 0)):
+        return False
+    start = <uintptr_t>cnp.PyArray_DATA(<cnp.ndarray>out)
+    first = <uintptr_t>cnp.PyArray_DATA(x)
+    return start + cnp.PyArray_NBYTES(<cnp.ndarray>out) <= first or first + cnp.PyArray_NBYTES(x) <= start

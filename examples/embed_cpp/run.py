@@ -1,0 +1,23 @@
+"""Train, export, compile, run: FOLDER is where everything is written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import fastnet as fn
+
+HERE = Path(__file__).resolve().parent
+
+
+def main(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    digits = fn.datasets.digits()
+    net = fn.Network([64, 30, 10], dtype="float32", seed=0)
+    net.fit(digits.x_train, digits.y_train, epochs=10, batch_size=10, learning_rate=3.0, seed=0)
+    net.export_c(folder / "digits_net.cpp", header=folder / "digits_net.h")
+    subprocess.run(["c++", "-std=c++17", "-O3", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I.",
+                    HERE / "main.cpp", "digits_net.cpp", "-o", "main"], cwd=folder, check=True)
+    subprocess.run(["./main"], cwd=folder, check=True)
+
+
+main(Path(sys.argv[1] if len(sys.argv) > 1 else "build"))
