@@ -30,7 +30,7 @@ class Explanation:
     Attributes
     ----------
     path : str
-        "online", "minibatch" or "plain" in training; "samples", "tiles" or "plain" in inference.
+        "online", "minibatch" or "plain" in training; "samples", "narrow", "tiles" or "plain" in inference.
     batch_size, threads : int
         As used: threads are fewer than asked for where a step is too small to share.
     density : float
@@ -78,12 +78,14 @@ def explain(net, batch_size, X, threads, training):
         X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
         density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
     if training:
-        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads)
+        python_cost = net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
+        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python_cost=python_cost)
         threads, per_layer = chosen.shares, chosen.layers
     else:
         chosen = plan.plan_inference(net.sizes, batch_size, threads)
         threads = chosen.threads
-        per_layer = (plan.LayerPlan("", {"plain": "gemm", "samples": "gemv"}.get(chosen.path, "tiles"), None, None),) * len(net.weights)
+        kernel = {"plain": "gemm", "samples": "gemv", "narrow": "samples in lanes"}.get(chosen.path, "tiles")
+        per_layer = (plan.LayerPlan("", kernel, None, None),) * len(net.weights)
     kept = density if training and chosen.sparse else 1.0
     layers = tuple(
         layer_explanation(l, net, per_layer[l], batch_size, kept if l == 0 else 1.0, training)
