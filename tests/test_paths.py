@@ -7,7 +7,7 @@ import pytest
 
 import fastnet as fn
 from fastnet import reference
-from fastnet._core import plan
+from fastnet._core import plan, trainer
 from fastnet.training import start_run
 from helpers import ACTIVATIONS, as_lists, error_in_eps, flat, random_net
 
@@ -98,6 +98,18 @@ def test_every_number_of_rows_is_exact_on_small_integers(dtype, level, monkeypat
     for m in [*range(1, 14), 31, 63, 64, 65, 119, 120, 121, 241]:
         for sizes in [(1, 1, 1), (3, panel + 1, 2), (5, 4 * panel + 3, panel - 1, 3), (2, 3, 5 * panel, 2)]:
             assert_step_is_exact(monkeypatch, rng, sizes, m, dtype, "identity")
+
+
+def test_nothing_is_read_before_it_is_written(dtype, level, monkeypatch, rng):
+    """Work space that starts as NaN, one block and several, sparse and dense: the same exact sums."""
+    monkeypatch.setattr(trainer, "POISON", True)
+    panel = 2 * lanes(dtype, level)
+    for n in {1, 2, panel // 2, panel - 1, panel, panel + 1, 2 * panel + 1}:
+        for sizes in [(n, 2), (3, n, 2), (2, 3 * panel, n, 1), (n, 5, n, 3)]:
+            assert_step_is_exact(monkeypatch, rng, sizes, int(rng.integers(1, 14)), dtype, "identity")
+    monkeypatch.setattr(plan, "BLOCK_ROWS", 8)
+    for sizes in [(3, panel + 1, 2), (2, 3 * panel, 9, 1)]:
+        assert_step_is_exact(monkeypatch, rng, sizes, 16, dtype, "identity")
 
 
 @pytest.mark.parametrize("p, n", [(255, 3), (256, 20), (257, 33), (784, 30), (520, 40)])

@@ -7,7 +7,7 @@ cimport numpy as cnp
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.math cimport INFINITY
 from libc.stdint cimport uintptr_t
-from libc.string cimport memcpy
+from libc.string cimport memcpy, memset
 
 from fastnet._core import plan as planning
 
@@ -24,6 +24,7 @@ cnp.import_array()
 BACKWARD = {None: BACKWARD_NONE, "tiles": BACKWARD_DIRECT, "transposed tiles": BACKWARD_TRANSPOSED, "dots": BACKWARD_DOTS,
             "fused rows": BACKWARD_NONE}
 LANES = {"outputs": OUTPUTS_IN_LANES, "inputs": INPUTS_IN_LANES}
+POISON = False                  # for tests: whatever a step must write before it reads starts as NaN
 
 
 cdef class Trainer:
@@ -58,6 +59,25 @@ cdef class Trainer:
             raise MemoryError(f"no memory to train: {n_bytes} bytes of packed weights and work space")
         place[real](self, <char*>aligned(<uintptr_t>self.memory))
         self.mask_weights[real](recipe.masks)
+        if POISON and not self.online:
+            self.poison(sizeof(real))
+
+    cdef poison(self, Py_ssize_t size):
+        """NaN in z, a, delta, transposed weights and gradients."""
+        cdef Py_ssize_t l, rows = self.packed.rows, shares = self.packed.shares
+        cdef TrainerLayer* layer
+        cdef size_t weights
+        for l in range(self.net.n_layers):
+            layer = self.packed.layer + l
+            weights = packed_weights[float](layer) if size == 4 else packed_weights[double](layer)
+            memset(layer.z, 0xff, shares * rows * layer.ld * size)
+            memset(layer.a, 0xff, rows * layer.ld * size)
+            memset(layer.delta, 0xff, rows * layer.ld * size)
+            if layer.transposed != NULL:
+                memset(layer.transposed, 0xff, layer.p * layer.n * size)
+            if layer.nabla_w != NULL:
+                memset(layer.nabla_w, 0xff, weights * size)
+                memset(layer.nabla_b, 0xff, layer.n * size)
 
     cdef describe(self, Py_ssize_t l, layer_plan, recipe, Py_ssize_t lanes, Py_ssize_t p_padded):
         """What the plan says of one layer, and its tables."""
