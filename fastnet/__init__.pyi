@@ -52,7 +52,7 @@ class EpochInfo(NamedTuple):
     history: History
     batch: int | None
     metrics: dict[str, float]
-    learning_rate: float
+    learning_rate: float | None
     training: Any
     def stop(self) -> None: ...
     def set_learning_rate(self, learning_rate: float) -> None: ...

@@ -85,7 +85,7 @@ class EpochInfo(NamedTuple):
     history: History
     batch: int | None      # batches of this epoch that are done; None: all, the epoch is finished
     metrics: dict          # of this epoch, by name; empty within it
-    learning_rate: float   # of the last step
+    learning_rate: float | None   # of the last step; None: a full-batch method finds its own
     training: object       # the run: what the methods below act on
 
     def stop(self):

@@ -398,7 +398,8 @@ class Network(Differentiable, Engine):
         frozen : sequence of int
             Layers, numbered as in `weights`, that are not trained.
         masks : sequence or dict of array_like, optional
-            A layer: None, or 0 and 1 in the shape of its weights; where it is 0 weights stay as they are.
+            A layer: None, or 0 and 1 in the shape of its weights; where it is 0 weights stay as they are
+            (but for `max_norm`, which shortens whole rows).
         sample_weight, class_weight : optional
             See `cost`.  Weights are divided by their mean over the training samples, and a step
             takes the mean of w_x ∂C_x over its batch: what a sample counts doesn't depend on the

@@ -15,6 +15,7 @@ from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
 from fastnet._core.samples import Compressed, compressed, nonzeros
+from fastnet._files import check_path
 from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
 from fastnet.stopping import Watch, check_training_data, judge, split_validation
@@ -97,7 +98,6 @@ class Training:
         self.n_steps = -(-self.m // self.batch_size)
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
-        from fastnet._files import check_path
         self.callbacks = callbacks_.with_progress(callbacks, progress)
         self.callback_every = callback_every if callback_every is None else _checks.check_count("callback_every", callback_every)
         self.checkpoint = None if checkpoint is None else check_path(checkpoint)
