@@ -56,7 +56,7 @@ def modules_for(choice):
 
 
 def machine(pinned, roof):
-    return {"processor": roof.processor, "level": roof.level, "system": f"{platform.system()} {platform.release()}",
+    return {"processor": roof.processor, "level": roof.level, "system": platform.system(),
             "processors": os.cpu_count(), "pinned to": pinned, "python": platform.python_version(),
             "numpy": np.__version__, "date": time.strftime("%Y-%m-%d")}
 
