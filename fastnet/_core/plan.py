@@ -106,11 +106,12 @@ def plan_layer(l, p, n, m, lanes):
     return LayerPlan("outputs", "tiles", way, "tiles")
 
 
-# Below these densities of the inputs, skipping zeros is faster.
+# Below these densities of the inputs zeros are skipped.  Measured on MNIST alone, float32, where 19 % are not 0:
+# [784, 30, 10] online 0.8 us in place of 1.5, batch 128 101 in place of 132; where they cross is estimated.
 SPARSE_ONLINE = 0.5
 SPARSE_MINIBATCH = 0.3
 
-# A step of fewer vector operations a thread is not worth dividing.
+# A step of fewer vector operations a thread is not worth dividing.  Counted, some 3 microseconds a thread.
 SHARE_OPERATIONS = 10_000
 
 
