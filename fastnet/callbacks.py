@@ -34,6 +34,8 @@ def with_progress(callbacks, progress):
 class Progress:
     """A progress bar by tqdm where that is installed, else a line on stderr, rewritten after each epoch."""
 
+    every_epoch = False                # of epochs that take microseconds, some go by unseen
+
     def __init__(self, delay=0.0):
         self.delay, self.start = delay, time.perf_counter()
         self.bar = self.last = None

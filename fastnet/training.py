@@ -1,9 +1,11 @@
 """fit: epochs of the compiled pass, and between them validation, stopping, callbacks and checkpoints.
 
-Nothing here runs between batches unless it is asked for: an epoch is then one call of the engine.
+Nothing here runs between batches unless it is asked for: an epoch is then one call of the engine.  Nor between
+epochs, where they are short: one call then takes as many as pass between two looks for Ctrl-C.
 """
 
 import math
+import sys
 import time
 import warnings
 
@@ -153,7 +155,10 @@ class Training:
         try:
             while self.epoch < options.epochs and not self.history.stopped:
                 start = time.perf_counter()
-                finite = self.run_epoch(run, X, start)
+                at_once = self.epochs_at_once(run)
+                finite = self.run_epochs(run, X, at_once, start) if at_once else self.run_epoch(run, X, start)
+                if at_once and finite:
+                    continue
                 if not (finite and np.isfinite(net.parameters).all()):
                     self.stop_diverged()
                     break
@@ -163,6 +168,49 @@ class Training:
             self.memory = None if self.history.stopped == "diverged" else run.memory()
             self.compiled = None
             run.close()
+
+    # -- several epochs in one call ---------------------------------------------
+
+    def epochs_at_once(self, run):
+        """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
+        asked = (self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
+                 or self.validation is not None or self.metrics or not self.schedule.foreseen()
+                 or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
+        return 0 if asked else min(self.options.epochs - self.epoch, run.epochs_at_once(self.m))
+
+    def run_epochs(self, run, X, n_epochs, start):
+        """So many epochs, or as many as it takes to end the run; whether all costs and parameters were finite."""
+        options, watch = self.options, self.watch
+        rates = [self.schedule.rates(self.rate, epoch, epoch * self.n_steps, self.n_steps)
+                 for epoch in range(self.epoch, self.epoch + n_epochs)]
+        if any(isinstance(rate, np.ndarray) for rate in rates):
+            rates = [np.broadcast_to(rate, self.n_steps) for rate in rates]
+        rates = np.array(rates, float)
+        target = -math.inf if options.target_cost is None else options.target_cost
+        patience = sys.maxsize if options.patience is None else options.patience
+        try:
+            run.epochs(X, self.samples.Y, options.shuffle, rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
+                       watch.parameters, watch.cost, watch.reference, watch.waited, options.min_delta, target, patience)
+        finally:
+            costs, watch.cost, watch.reference, watch.waited = run.passed()
+            self.take_epochs(costs, rates if rates.ndim == 1 else rates[:, -1], start)
+        self.cost, self.rows, finite = run.progress()
+        if finite:
+            self.rows, self.cost = 0, 0.0
+            self.report(costs[-1], self.history.learning_rate[-1], self.history.seconds[-1], None)
+        return finite
+
+    def take_epochs(self, costs, rates, start):
+        """What finish_epoch does, of all of them."""
+        n, history = len(costs), self.history
+        history.cost += costs
+        history.learning_rate += rates[:n].tolist()
+        history.seconds += [(time.perf_counter() - start) / n] * n if n else []
+        self.epoch += n
+        if n:
+            self.stop_where_asked(costs[-1])
+
+    # -- one epoch ---------------------------------------------------------------
 
     def rates_of_epoch(self):
         """The learning rate of every step of the epoch under way, float64 (n_steps,), or one float where none will change."""
@@ -231,12 +279,17 @@ class Training:
         history.seconds.append(time.perf_counter() - start)
         self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
         self.schedule.tell(watched)
+        self.stop_where_asked(watched)
+        self.look_at_the_clock()
+        self.report(cost, rate, history.seconds[-1], None)
+
+    def stop_where_asked(self, watched):
+        """After an epoch with this cost to watch."""
+        options = self.options
         if options.target_cost is not None and watched <= options.target_cost:
             self.stop("target_cost")
         if options.patience is not None and self.watch.waited >= options.patience:
             self.stop("patience")
-        self.look_at_the_clock()
-        self.report(cost, rate, history.seconds[-1], None)
 
     def report(self, cost, rate, seconds, batch):
         if not self.callbacks:
