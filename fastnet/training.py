@@ -25,14 +25,19 @@ from fastnet.stopping import Watch, check_training_data, judge, split_validation
 SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
 
-def fit(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
-        checkpoint, checkpoint_every, **options):
+def fit(net, X, Y, **options):
     """Train `net`; see Network.fit, whose arguments these are."""
+    return prepared(net, X, Y, **options).run(net)
+
+
+def prepared(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
+             checkpoint, checkpoint_every, **options):
+    """The run that `fit` is, everything checked, before it begins."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     training = Training(_options.check_options(net, key, **options))
     training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
     training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
-    return training.run(net)
+    return training
 
 
 def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
@@ -84,6 +89,9 @@ class Training:
         self.callbacks, self.callback_every = [], None
         self.checkpoint = self.checkpoint_every = None
         self.slice = 1                 # steps between two looks at the clock
+        self.interrupted = False
+        self.alone = True              # not one of many, whose warnings are summed up and whose scores are wanted
+        self.scores = None             # (cost, history of one judgement) of the net as it is in the end, if not alone
 
     # -- what it needs -------------------------------------------------------
 
@@ -116,6 +124,12 @@ class Training:
     def stop(self, reason):
         self.history.stopped = self.history.stopped or reason
 
+    def interrupt(self):
+        """From another thread: end soon, as Ctrl-C would end it, with KeyboardInterrupt."""
+        self.interrupted = True
+        if self.compiled is not None:
+            self.compiled.halted = True
+
     def set_learning_rate(self, rate):
         if self.options.recipe is None:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
@@ -139,6 +153,8 @@ class Training:
                 self.descend()
             if self.options.patience and self.options.restore_best and math.isfinite(self.watch.cost):
                 net.parameters[:] = self.watch.parameters
+            if not self.alone:
+                self.score()
         finally:
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = None
             for callback in self.callbacks:
@@ -152,10 +168,11 @@ class Training:
         if self.memory is not None:
             run.remember(*self.memory)
         self.compiled = run
+        run.halted = self.interrupted
         try:
             while self.epoch < options.epochs and not self.history.stopped:
                 start = time.perf_counter()
-                at_once = self.epochs_at_once(run)
+                at_once = self.epochs_at_once(run, X)
                 finite = self.run_epochs(run, X, at_once, start) if at_once else self.run_epoch(run, X, start)
                 if at_once and finite:
                     continue
@@ -171,12 +188,12 @@ class Training:
 
     # -- several epochs in one call ---------------------------------------------
 
-    def epochs_at_once(self, run):
+    def epochs_at_once(self, run, X):
         """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
         asked = (self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
                  or self.validation is not None or self.metrics or not self.schedule.foreseen()
                  or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
-        return 0 if asked else min(self.options.epochs - self.epoch, run.epochs_at_once(self.m))
+        return 0 if asked else min(self.options.epochs - self.epoch, run.epochs_at_once(X, self.samples.Y))
 
     def run_epochs(self, run, X, n_epochs, start):
         """So many epochs, or as many as it takes to end the run; whether all costs and parameters were finite."""
@@ -280,6 +297,8 @@ class Training:
         self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
         self.schedule.tell(watched)
         self.stop_where_asked(watched)
+        if self.interrupted:           # a full-batch method: nothing compiled looks
+            raise KeyboardInterrupt
         self.look_at_the_clock()
         self.report(cost, rate, history.seconds[-1], None)
 
@@ -307,8 +326,20 @@ class Training:
         self.net.parameters[:] = self.watch.parameters
         batch = -(-self.rows // self.batch_size)
         self.history.stopped = "diverged"
-        warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch {batch}; "
-                      f"the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning, stacklevel=6)
+        if self.alone:
+            warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch "
+                          f"{batch}; the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning,
+                          stacklevel=6)
+
+    def score(self):
+        """Cost over the training samples and what `judge` finds, of the net as training leaves it."""
+        judged = self.samples if self.validation is None else self.validation
+        metrics = dict(self.metrics)
+        if _checks.holds_labels(judged.Y, self.net.sizes[-1]):
+            metrics.setdefault("accuracy", "accuracy")
+        found = History()
+        judge(self.net, self.samples, self.validation, metrics, found)
+        self.scores = self.net._cost_of(self.samples.X, self.samples.Y, self.weight), found
 
     def write_checkpoint(self):
         if self.checkpoint is not None:

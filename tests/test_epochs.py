@@ -90,7 +90,7 @@ def test_an_epoch_longer_than_the_time_between_two_looks_is_run_alone(rng, monke
 
 def test_many_calls_of_many_epochs_are_one_run(data, dtype, monkeypatch):
     expected = trained(data, dtype, optimizer="adam", schedule=schedules.Cosine(20))
-    monkeypatch.setattr(Training, "epochs_at_once", lambda self, run: min(4, self.options.epochs - self.epoch))
+    monkeypatch.setattr(Training, "epochs_at_once", lambda self, run, X: min(4, self.options.epochs - self.epoch))
     same(trained(data, dtype, optimizer="adam", schedule=schedules.Cosine(20)), expected)
 
 

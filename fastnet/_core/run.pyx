@@ -27,7 +27,7 @@ from fastnet._core.descent cimport LayerDescent
 from fastnet._core.kernels cimport Data, Descent, Progress, Running
 from fastnet._core.layout cimport Drops, Layout, Workspace, free_layout, new_layout
 from fastnet._core.optimizers cimport Updater
-from fastnet._core.samples cimport data_of
+from fastnet._core.samples cimport Compressed, data_of
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
 
@@ -236,11 +236,16 @@ cdef class Run:
 
     # -- several epochs at once ---------------------------------------------------
 
-    def epochs_at_once(self, Py_ssize_t m):
-        """How many epochs over m rows `epochs` may take in one call: those between two looks for Ctrl-C; 0: it can't."""
-        if self.trainer is None or self.threads:
+    def epochs_at_once(self, X, Y):
+        """How many epochs `epochs` may take in one call: those between two looks for Ctrl-C; 0: it can't.
+
+        It reads samples where they lie, as the kernels take them.
+        """
+        cdef bint direct = (isinstance(X, (np.ndarray, Compressed)) and X.dtype == self.parameters.dtype
+                            and isinstance(Y, np.ndarray) and (Y.ndim == 1 or Y.dtype == self.parameters.dtype))
+        if self.trainer is None or self.threads or not direct:
             return 0
-        return <Py_ssize_t>(SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS)) // m
+        return <Py_ssize_t>(SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS)) // <Py_ssize_t>len(X)
 
     def epochs(self, X, cnp.ndarray Y not None, bint ordered, cnp.ndarray rates not None, cnp.ndarray weight,
                Py_ssize_t n_epochs, Py_ssize_t first, key, purpose, cnp.ndarray best not None, *course):
