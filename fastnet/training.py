@@ -191,9 +191,10 @@ class Training:
     def epochs_at_once(self, run, X):
         """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
         asked = (self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
-                 or self.validation is not None or self.metrics or not self.schedule.foreseen()
+                 or self.metrics or not self.schedule.foreseen()
                  or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
-        return 0 if asked else min(self.options.epochs - self.epoch, run.epochs_at_once(X, self.samples.Y))
+        return 0 if asked else min(self.options.epochs - self.epoch,
+                                   run.epochs_at_once(X, self.samples.Y, self.validation and self.validation[:2]))
 
     def run_epochs(self, run, X, n_epochs, start):
         """So many epochs, or as many as it takes to end the run; whether all costs and parameters were finite."""
@@ -207,25 +208,27 @@ class Training:
         patience = sys.maxsize if options.patience is None else options.patience
         try:
             run.epochs(X, self.samples.Y, options.shuffle, rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
-                       watch.parameters, watch.cost, watch.reference, watch.waited, options.min_delta, target, patience)
+                       self.validation and self.validation[:2], watch.parameters, watch.cost, watch.reference, watch.waited, options.min_delta, target, patience)
         finally:
-            costs, watch.cost, watch.reference, watch.waited = run.passed()
-            self.take_epochs(costs, rates if rates.ndim == 1 else rates[:, -1], start)
+            costs, (watch.cost, watch.reference, watch.waited) = run.passed()
+            self.take_epochs(*costs, rates if rates.ndim == 1 else rates[:, -1], start)
         self.cost, self.rows, finite = run.progress()
         if finite:
             self.rows, self.cost = 0, 0.0
-            self.report(costs[-1], self.history.learning_rate[-1], self.history.seconds[-1], None)
+            self.report(self.history.cost[-1], self.history.learning_rate[-1], self.history.seconds[-1], None)
         return finite
 
-    def take_epochs(self, costs, rates, start):
+    def take_epochs(self, costs, validation_costs, accuracies, rates, start):
         """What finish_epoch does, of all of them."""
         n, history = len(costs), self.history
         history.cost += costs
+        history.validation_cost += validation_costs
+        history.accuracy += accuracies
         history.learning_rate += rates[:n].tolist()
         history.seconds += [(time.perf_counter() - start) / n] * n if n else []
         self.epoch += n
         if n:
-            self.stop_where_asked(costs[-1])
+            self.stop_where_asked((validation_costs or costs)[-1])
 
     # -- one epoch ---------------------------------------------------------------
 

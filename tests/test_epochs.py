@@ -21,9 +21,12 @@ OPTIONS = {
     "plateau": {"schedule": schedules.ReduceOnPlateau(0.5, patience=1)}, "callable": {"schedule": lambda epoch: 1.0 / (1 + epoch)},
     "patience": {"patience": 2, "learning_rate": 20.0}, "patience, last kept": {"patience": 2, "learning_rate": 20.0, "restore_best": False},
     "min_delta": {"patience": 3, "min_delta": 0.01}, "target": {"target_cost": 0.95},
+    "validation": {"validation": 0.3}, "validation with patience": {"validation": 0.3, "patience": 2, "learning_rate": 20.0},
+    "targets to validate on": {"validation": (np.ones((9, 5)), np.full((9, 3), 1 / 3)), "patience": 50, "min_delta": 1e-3},
+    "too few to validate on": {"validation": (np.ones((3, 5)), [0, 1, 2])},
     "diverges": {"learning_rate": 1e3, "l2": 1e3},
 }
-ONE_BY_ONE = ("plateau", "callable")        # what these know of an epoch they learn from the one before
+ONE_BY_ONE = ("plateau", "callable", "too few to validate on")        # these wait for what an epoch before comes to, or are not judged by the fast path
 
 
 @pytest.fixture
@@ -51,7 +54,8 @@ def test_epochs_at_once_are_epochs_one_by_one(name, data, dtype, path):
     expected = trained(data, dtype, callbacks=lambda info: None, **OPTIONS[name])
     found = trained(data, dtype, **OPTIONS[name])
     same(found, expected)
-    ended = {"patience": "patience", "patience, last kept": "patience", "min_delta": "patience", "target": "target_cost", "diverges": "diverged"}
+    ended = {"patience": "patience", "patience, last kept": "patience", "min_delta": "patience", "target": "target_cost", "diverges": "diverged",
+             "validation with patience": "patience"}
     assert found[1]["stopped"] == ended.get(name)
     (states, running), (others, other_running) = (net._training.memory or ([], np.zeros(3)) for net in (found[0], expected[0]))
     assert [state.tobytes() for state in states] == [state.tobytes() for state in others]
@@ -74,7 +78,7 @@ def test_it_is_done_where_nobody_asks_between(name, data, monkeypatch):
         trained(data, "float64", **OPTIONS[name])
 
 
-@pytest.mark.parametrize("options", [{"callback_every": 3, "callbacks": lambda info: None}, {"max_seconds": 1e9}, {"validation": 0.2},
+@pytest.mark.parametrize("options", [{"callback_every": 3, "callbacks": lambda info: None}, {"max_seconds": 1e9},
                                      {"metrics": "accuracy"}, {"checkpoint": "run.safetensors"}], ids=lambda options: [*options][0])
 def test_who_asks_is_told_after_every_epoch(options, data, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -86,6 +90,14 @@ def test_an_epoch_longer_than_the_time_between_two_looks_is_run_alone(rng, monke
     monkeypatch.setattr(Training, "run_epochs", lambda *arguments: 1 / 0)
     net = fn.Network([400, 400, 2], dtype="float32", seed=0)
     net.fit(rng.random((600, 400), np.float32), rng.integers(0, 2, 600), epochs=1, batch_size=600)
+
+
+def test_accuracy_takes_the_first_of_equal_outputs_and_nan_for_the_largest(dtype):
+    X, Y = np.zeros((16, 1)), np.arange(16) % 3
+    for b in ([1.0, 1.0, 0.0], [0.0, 2.0, 2.0], [0.0, 0.0, 0.0]):
+        net = fn.Network([1, 3], activation="identity", init=([np.zeros((3, 1))], [b]), dtype=dtype)
+        history = net.fit(X, Y, epochs=2, batch_size=16, learning_rate=1e-30, validation=(X, Y))
+        assert history.accuracy == [np.mean(Y == np.argmax(b))] * 2
 
 
 def test_many_calls_of_many_epochs_are_one_run(data, dtype, monkeypatch):
