@@ -290,7 +290,10 @@ def test_ctrl_c_stops_every_net_and_each_keeps_what_it_has_learned(threads):
         time.sleep(1.5)
         start = time.perf_counter()
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        try:
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
         assert out == "stopped\n" and process.returncode == 0
         assert time.perf_counter() - start < 20
 
