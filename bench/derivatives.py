@@ -1,6 +1,6 @@
 """The Jacobian of one sample and of a batch: beside the forward pass, and beside jax and torch.func.
 
-In C: loops over the functions of fastnet_kernels.h, called by address from a few lines that are compiled
+In C: loops over the functions of fastnet.h, called by address from a few lines that are compiled
 here (needs a C compiler; $CC or cc).  From Python: what a call costs, each side in its own best way
 (jax: jit; torch: torch.func under no_grad).  Sides take turns; the fastest counts.  Jacobians are compared before anything is timed.
 jax and torch are left out where they are not installed.
@@ -20,6 +20,7 @@ import numpy as np
 
 import fastnet as fn
 from fastnet._core import kernels
+from fastnet.embed.capi import ADDRESSES
 
 NETS = [((10, 64, 64, 1), "tanh"), ((2, 16, 16, 1), "tanh"), ((10, 64, 64, 1), "sigmoid"), ((4, 32, 32, 8), "tanh"), ((784, 30, 10), "sigmoid")]
 LOOP = """
