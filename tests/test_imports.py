@@ -62,7 +62,7 @@ ALLOWED = {
 
 # Inside _core: each module, and the modules that it may take from (layout and kernels share their structs).
 CORE = {
-    "types": set(), "plan": set(), "single": set(), "layout": {"kernels"},
+    "types": set(), "plan": set(), "single": set(), "capsule": set(), "layout": {"kernels"},
     "kernels": {"types", "layout"}, "blas": {"types"},
     "costs": {"types", "kernels", "layout"}, "roof": {"kernels"},
     "backprop": {"types", "kernels", "layout", "blas", "costs"},
@@ -73,7 +73,7 @@ CORE = {
     "trainer": {"types", "kernels", "layout", "plan"},
     "run": {"types", "kernels", "layout", "blas", "backprop", "costs", "descent", "epoch", "optimizers", "samples", "barrier", "trainer"},
     "optimizers": {"types", "kernels"}, "random": {"kernels"},
-    "frozen": {"types", "kernels", "layout", "packed", "single", "plan"}, "model": {"kernels", "costs"},
+    "frozen": {"types", "kernels", "layout", "packed", "capsule", "single", "plan"}, "model": {"kernels", "costs", "capsule"},
     "first_order": {"types", "kernels", "layout", "blas"}, "curvature": {"types", "kernels", "layout"},
     "second_order": {"types", "kernels", "layout", "backprop", "curvature", "first_order"},
     "derivatives": {"types", "kernels", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order",

@@ -1,13 +1,12 @@
 """What fastnet.h calls a model, made from a net: its layers, activations and cost, without parameters."""
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stddef cimport size_t
 from libc.stdint cimport uintptr_t
 
 import numpy as np
 
+from fastnet._core.capsule cimport capsule_of
 from fastnet._core.costs cimport set_cost
 from fastnet._core.kernels cimport F32, F64, Model, api
 
@@ -45,11 +44,4 @@ cdef class ModelCore:
     @property
     def _capsule(self):
         """The model in a capsule that keeps this object alive."""
-        capsule = PyCapsule_New(self.model, "fastnet_model", release)
-        Py_INCREF(self)
-        PyCapsule_SetContext(capsule, <void*>self)
-        return capsule
-
-
-cdef void release(object capsule) noexcept:
-    Py_DECREF(<object>PyCapsule_GetContext(capsule))
+        return capsule_of(self, self.model, "fastnet_model")
