@@ -22,6 +22,7 @@ ALLOWED = {
     "custom_activations": {"_core", "_checks"},
     "_vectors": set(),
     "_checks": {"_core", "_threads"},
+    "_checks_embed": {"_checks", "network"},
     "costs": {"_core", "_checks"},
     "gradient_check": {"_checks"},
     "_core": {"_core"},
@@ -45,7 +46,7 @@ ALLOWED = {
                     "persistence", "schedules",
                     "stopping", "training"},
     "frozen": {"_core", "_checks", "custom_activations", "derivatives", "embed"},
-    "embed": {"_files", "_version", "activations", "network"},
+    "embed": {"_checks_embed", "_core", "_files", "_version", "activations", "network"},
     "derivatives": {"_core", "_checks", "custom_activations"},
     "network": {"_core", "_checks", "custom_activations", "derivatives", "explain", "_vectors", "costs", "gradient_check", "initializers", "training",
                 "frozen", "persistence", "checkpoints"},
@@ -67,7 +68,7 @@ ALLOWED = {
 
 # Inside _core: each module, and the modules that it may take from (layout and kernels share their structs).
 CORE = {
-    "types": set(), "plan": set(), "single": set(), "layout": {"kernels"}, "users": {"types", "kernels", "layout"},
+    "types": set(), "plan": set(), "single": set(), "capsule": set(), "layout": {"kernels"}, "users": {"types", "kernels", "layout"},
     "kernels": {"types", "layout"}, "blas": {"types"},
     "costs": {"types", "kernels", "layout"}, "roof": {"kernels"},
     "backprop": {"types", "kernels", "layout", "blas", "costs", "users"},
@@ -80,7 +81,7 @@ CORE = {
     "run": {"types", "kernels", "layout", "blas", "backprop", "costs", "descent", "epoch", "epochs", "optimizers", "samples", "barrier",
             "trainer", "plan"},
     "optimizers": {"types", "kernels"}, "random": {"kernels"},
-    "frozen": {"types", "kernels", "layout", "packed", "single", "plan"},
+    "frozen": {"types", "kernels", "layout", "packed", "capsule", "single", "plan"}, "model": {"kernels", "costs", "capsule"},
     "first_order": {"types", "kernels", "layout", "blas"}, "curvature": {"types", "kernels", "layout"},
     "second_order": {"types", "kernels", "layout", "backprop", "curvature", "first_order"},
     "derivatives": {"types", "kernels", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order", "users",
