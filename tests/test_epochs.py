@@ -1,5 +1,6 @@
 """Several epochs in one compiled call leave what one call an epoch leaves, to the bit."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -70,6 +71,7 @@ def test_sparse_inputs_too(data, dtype):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_it_is_done_where_nobody_asks_between(name, data, monkeypatch):
     calls = []
+    monkeypatch.setenv("FASTNET_PATH", "fast")
     monkeypatch.setattr(Training, "run_epoch", lambda *arguments: calls.append(1) or 1 / 0)
     if name in ONE_BY_ONE:
         with pytest.raises(ZeroDivisionError):
@@ -107,7 +109,8 @@ def test_many_calls_of_many_epochs_are_one_run(data, dtype, monkeypatch):
 
 
 def test_progress_is_shown_without_an_epoch_of_its_own(data, capsys, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+    monkeypatch.setenv("FASTNET_PATH", "fast")
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     monkeypatch.setattr(Training, "run_epoch", lambda *arguments: 1 / 0)
     net = fn.Network([5, 6, 3], seed=1)
     net.fit(*data, epochs=7, progress=True)
