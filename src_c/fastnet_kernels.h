@@ -299,6 +299,8 @@ typedef struct {
                      size_t depth_stride, REAL *packed);                                        \
         void (*unpack)(size_t lanes, size_t depth, const REAL *packed, size_t lane_stride,      \
                        size_t depth_stride, REAL *w);                                           \
+        size_t (*place)(const fastnet_layout *, const REAL *parameters, int derivatives,        \
+                        char *base, fastnet_packed *);                                          \
         size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
         void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
                          int32_t *columns, REAL *values);                                       \
