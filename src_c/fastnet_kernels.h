@@ -379,6 +379,13 @@ const char *fastnet_level_name(int level);
 int fastnet_level(void);
 int fastnet_select_level(int level);
 
+/* The tables of one of these levels. */
+const fastnet_kernels_f32 *fastnet_f32_at(int level);
+const fastnet_kernels_f64 *fastnet_f64_at(int level);
+
+/* The level of this name, the best one for NULL or "", -1 if this processor has none of that name. */
+int fastnet_level_wanted(const char *name);
+
 /* What built these kernels: the compiler and its flags. */
 const char *fastnet_compiler(void);
 const char *fastnet_compile_flags(void);
