@@ -52,4 +52,4 @@ profile: build  ## where a training run spends its time (needs perf)
 	perf report -i /tmp/fastnet.perf --stdio | head -40
 
 clean:          ## everything that was built
-	rm -rf build dist *.egg-info fastnet/_core/*.c fastnet/_core/*.so fastnet/_core/*.html $(VENV) $(PEERS)
+	rm -rf build dist *.egg-info fastnet/*/*.c fastnet/*/*.so fastnet/*/*.html $(VENV) $(PEERS)

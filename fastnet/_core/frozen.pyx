@@ -2,6 +2,8 @@
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
+from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uintptr_t
 
 import numpy as np
@@ -90,8 +92,13 @@ cdef class FrozenEngine:
 
     @property
     def _address(self):
-        """Where the packed net lies, as kernels.CALLS take it; valid as long as this object lives."""
+        """Where the packed net lies, the fastnet_net of fastnet.h; valid as long as this object lives."""
         return <uintptr_t>&self.packed.net
+
+    @property
+    def _capsule(self):
+        """The same in a capsule that keeps this object alive."""
+        return capsule_of(self, &self.packed.net, "fastnet_net")
 
     def jacobian(self, X, out=None):
         """∂a^L/∂x at a batch (m, n_in) or one sample (n_in,), into `out` if it is given.
@@ -317,6 +324,18 @@ cdef class FrozenEngine:
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
         return 0
+
+
+cdef object capsule_of(object owner, void* pointer, const char* name):
+    """A capsule that keeps the owner of what it points to alive."""
+    capsule = PyCapsule_New(pointer, name, release)
+    Py_INCREF(owner)
+    PyCapsule_SetContext(capsule, <void*>owner)
+    return capsule
+
+
+cdef void release(object capsule) noexcept:
+    Py_DECREF(<object>PyCapsule_GetContext(capsule))
 
 
 cdef bint overlaps(object x, object y):

@@ -44,6 +44,10 @@ cdef extern from "fastnet_kernels.h" nogil:
     int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
+    enum:
+        F32 "FASTNET_F32"
+        F64 "FASTNET_F64"
+
     ctypedef struct Progress "fastnet_progress":
         Py_ssize_t rows, steps
         double cost
@@ -96,12 +100,22 @@ cdef extern from "fastnet_kernels.h" nogil:
 
     int NARROW "FASTNET_NARROW"
 
-    ctypedef struct PackedNet "fastnet_packed":
+    ctypedef struct PackedNet "fastnet_net":
         size_t n_layers, width
         TrainerLayer* layer
         size_t input_ld
         const void* zeros
         const void* kernels
+        int precision
+
+    ctypedef struct Model "fastnet_model":
+        Layout layout
+
+    ctypedef struct Api "fastnet_api":
+        const char* (*error_text)(int code) noexcept nogil
+        size_t (*model_bytes)(size_t n_layers) noexcept nogil
+        int (*model_init)(Model* model, size_t n_bytes, int precision, size_t n_layers, const size_t* sizes,
+                          const int* activations, int cost, double cost_parameter) noexcept nogil
 
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
@@ -217,6 +231,7 @@ cdef extern from "fastnet_kernels.h" nogil:
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
+cdef const Api* api                     # the functions of fastnet.h
 
 
 cdef inline bint reads_z(int code) noexcept nogil:

@@ -7,7 +7,7 @@ from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.stdint cimport uintptr_t
 
 from fastnet._core cimport kernels
-from fastnet._core.kernels cimport Data, PackedNet, TrainerLayer
+from fastnet._core.kernels cimport F32, F64, Data, PackedNet, TrainerLayer
 from fastnet._core.layout cimport ALIGNMENT, Cost, Layout, aligned
 from fastnet._core.types cimport real
 
@@ -76,6 +76,7 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     packed.f32 = kernels.f32[0]
     packed.f64 = kernels.f64[0]
     packed.net.kernels = <const void*>packed.f32 if real is float else <const void*>packed.f64
+    packed.net.precision = F32 if real is float else F64
     packed.layers = PyMem_RawCalloc(layout.n_layers, sizeof(TrainerLayer))
     packed.net.layer = <TrainerLayer*>packed.layers
     if packed.layers == NULL:
