@@ -1,4 +1,4 @@
-! Every function of the module fastnet once; the test compares what is printed.  REAL_KIND is replaced.
+! Every function of the module fastnet once; the test compares what is printed.  REAL_KIND and _FP are replaced.
 program calls
     use, intrinsic :: iso_c_binding
     use fastnet
@@ -21,15 +21,15 @@ program calls
     v = 1
     u(1, :) = 1
     u(2, :) = 2
-    if (fastnet_eval(net, m, x, y, workspace) /= fastnet_ok) error stop 5
-    if (fastnet_jacobian(net, m, x, jacobian, workspace) /= fastnet_ok) error stop 6
-    if (fastnet_value_and_jacobian(net, m, x, again, jacobian, workspace) /= fastnet_ok) error stop 7
-    if (fastnet_jvp(net, m, x, v, jv, workspace) /= fastnet_ok) error stop 8
-    if (fastnet_vjp(net, m, x, u, uj, workspace) /= fastnet_ok) error stop 9
+    if (fastnet_eval_FP(net, m, x, y, workspace) /= fastnet_ok) error stop 5
+    if (fastnet_jacobian_FP(net, m, x, jacobian, workspace) /= fastnet_ok) error stop 6
+    if (fastnet_value_and_jacobian_FP(net, m, x, again, jacobian, workspace) /= fastnet_ok) error stop 7
+    if (fastnet_jvp_FP(net, m, x, v, jv, workspace) /= fastnet_ok) error stop 8
+    if (fastnet_vjp_FP(net, m, x, u, uj, workspace) /= fastnet_ok) error stop 9
     if (maxval(abs(y - again)) > 100 * epsilon(y)) error stop 10
-    if (fastnet_eval_checked(net, m, x, 6_c_size_t, y, 4_c_size_t, workspace, size(workspace, kind=c_size_t)) /= fastnet_ok) &
+    if (fastnet_eval_FP_checked(net, m, x, 6_c_size_t, y, 4_c_size_t, workspace, size(workspace, kind=c_size_t)) /= fastnet_ok) &
         error stop 11
-    if (fastnet_eval_checked(net, m, x, 5_c_size_t, y, 4_c_size_t, workspace, size(workspace, kind=c_size_t)) &
+    if (fastnet_eval_FP_checked(net, m, x, 5_c_size_t, y, 4_c_size_t, workspace, size(workspace, kind=c_size_t)) &
         /= fastnet_error_size) error stop 12
     call fastnet_close(net)
     print *, y

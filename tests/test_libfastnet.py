@@ -18,8 +18,6 @@ from fastnet._core import kernels
 from fastnet.embed import capi, ctypes_calls
 
 SOURCES = Path(__file__).resolve().parent.parent / "src_c"
-CODES = {name: int(number) for name, number in re.findall(
-    r"FASTNET_(?:ERROR_)?(\w+) = (\d+)[,\s]", (Path(fn.get_include()) / "fastnet.h").read_text(encoding="utf-8"))}
 sources = pytest.mark.skipif(not SOURCES.is_dir(), reason="the sources are not beside the tests")
 
 
@@ -40,7 +38,10 @@ def flags(prefix, *options):
 class Library:
     """The shared library, through ctypes."""
 
-    def __init__(self, path):
+    def __init__(self, prefix):
+        header = (prefix / "include" / "fastnet.h").read_text(encoding="utf-8")
+        self.codes = {name: int(number) for name, number in re.findall(r"FASTNET_ERROR_(\w+) = (\d+)", header)}
+        path = next(path for path in (prefix / "lib").glob("libfastnet.*") if path.suffix in (".so", ".dylib"))
         self.c = ctypes.CDLL(str(path))
         self.c.fastnet_open.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
         self.c.fastnet_open_memory.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_void_p]
@@ -100,8 +101,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def library(libfastnet):
-    found = [path for path in (libfastnet / "lib").glob("libfastnet.*") if path.suffix in (".so", ".dylib")]
-    return Library(found[0])
+    return Library(libfastnet)
 
 
 def saved(net, folder, name="net.safetensors"):
@@ -156,7 +156,7 @@ def test_a_level_that_is_not_there_is_an_error(rng, tmp_path, library, monkeypat
     data = saved(fn.Network([2, 1], seed=0), tmp_path)
     monkeypatch.setenv("FASTNET_CPU", "avx1024")
     code, message = library.open(data)
-    assert code == CODES["LEVEL"] and "avx1024" in message
+    assert code == library.codes["LEVEL"] and "avx1024" in message
 
 
 def test_checked_functions_and_questions_are_there(tmp_path, library):
@@ -165,8 +165,8 @@ def test_checked_functions_and_questions_are_there(tmp_path, library):
     assert library.c.fastnet_net_n_parameters(opened.handle) == 50
     x, y = np.zeros(3), np.zeros(2)
     assert library.c.fastnet_eval_f64_checked(opened.handle, ctypes.c_size_t(1), ctypes.c_void_p(x.ctypes.data), ctypes.c_size_t(2),
-                                              ctypes.c_void_p(y.ctypes.data), ctypes.c_size_t(2), None, ctypes.c_size_t(0)) == CODES["SIZE"]
-    assert all(library.c.fastnet_error_text(code) != b"unknown error code" for code in range(17))
+                                              ctypes.c_void_p(y.ctypes.data), ctypes.c_size_t(2), None, ctypes.c_size_t(0)) == library.codes["SIZE"]
+    assert all(library.c.fastnet_error_text(code) != b"unknown error code" for code in library.codes.values())
 
 
 # -- files -----------------------------------------------------------------------------
@@ -233,20 +233,20 @@ def test_what_is_not_such_a_file_is_refused_with_code_and_reason(case, tmp_path,
     change, code, message = REFUSED[case]
     header, data = parts(saved(fn.Network([3, 5, 2], activation="tanh", seed=0), tmp_path))
     found, text = library.open(change(header, data))
-    assert found == CODES[code] and re.search(message, text), text
+    assert found == library.codes[code] and re.search(message, text), text
 
 
 def test_a_path_that_is_no_file_is_refused(tmp_path, library):
     for path, message in ((tmp_path / "missing", "No such file"), (tmp_path, "not a regular file")):
         code, text = library.open(path)
-        assert code == CODES["FILE"] and message in text and str(path) in text
+        assert code == library.codes["FILE"] and message in text and str(path) in text
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
-        assert library.open(tmp_path / "pipe")[0] == CODES["FILE"]
+        assert library.open(tmp_path / "pipe")[0] == library.codes["FILE"]
     (tmp_path / "cut").write_bytes(saved(fn.Network([3, 5, 2], seed=0), tmp_path)[:-1])
     assert "cut: damaged" in library.open(tmp_path / "cut")[1]
     handle = ctypes.c_void_p(1)
-    assert library.c.fastnet_open(None, ctypes.byref(handle)) == library.c.fastnet_open(b"x", None) == CODES["NULL"]
+    assert library.c.fastnet_open(None, ctypes.byref(handle)) == library.c.fastnet_open(b"x", None) == library.codes["NULL"]
 
 
 def test_every_cut_and_every_flipped_bit_is_refused(tmp_path, library):
@@ -335,7 +335,8 @@ def test_the_fortran_module_opens_evaluates_and_differentiates(dtype, rng, tmp_p
     net = fn.Network([3, 9, 2], activation="tanh", dtype=dtype, init="lecun", seed=0)
     saved(net, tmp_path)
     text = (Path(__file__).resolve().parent / "libfastnet_calls.f90").read_text()
-    (tmp_path / "main.f90").write_text(text.replace("REAL_KIND", "c_float" if dtype == "float32" else "c_double"))
+    single = dtype == "float32"
+    (tmp_path / "main.f90").write_text(text.replace("REAL_KIND", "c_float" if single else "c_double").replace("_FP", "_f32" if single else "_f64"))
     module = flags(libfastnet, "--variable=includedir")[0] + "/fastnet.f90"
     run("gfortran", "-std=f2008", "-Wall", "-Wextra", "-Werror", module, "main.f90", "-o", "main", *flags(libfastnet, "--libs"),
         f"-Wl,-rpath,{libfastnet / 'lib'}", cwd=tmp_path)

@@ -13,7 +13,7 @@ program force_by_the_library
     end if
     allocate (workspace(fastnet_workspace_size(net, m)))
     x = [0.5_c_double, -0.5_c_double]
-    if (fastnet_value_and_jacobian_checked(net, m, x, 2_c_size_t, energy, 1_c_size_t, gradient, 2_c_size_t, &
+    if (fastnet_value_and_jacobian_f64_checked(net, m, x, 2_c_size_t, energy, 1_c_size_t, gradient, 2_c_size_t, &
                                            workspace, size(workspace, kind=c_size_t)) /= fastnet_ok) error stop 'wrong sizes'
     call fastnet_close(net)
     print '(a, f8.4, a, 2f8.4)', 'libfastnet: energy ', energy(1), ', force ', -gradient(:, 1)

@@ -137,7 +137,7 @@ int main(int argc, char **argv)
     }
     const time_t end = time(NULL) + atoi(argv[1]);
     unsigned long runs = 0, opened = 0;
-    for (state = strtoull(argv[2], NULL, 10); time(NULL) <= end; runs++) {
+    for (state = strtoull(argv[2], NULL, 10); time(NULL) <= end;) {
         const size_t size = read_file(argv[3 + below((size_t)argc - 3)], original);
         for (int turn = 0; turn < 100; turn++, runs++) {
             size_t n = size;

@@ -3,9 +3,8 @@
 !   gfortran -c $(pkg-config --variable=includedir fastnet)/fastnet.f90
 !   gfortran main.f90 fastnet.o $(pkg-config --libs fastnet)
 !
-! A net is a type(c_ptr).  Names without a precision are generic: real(c_float) goes with a net of precision
-! fastnet_f32, real(c_double) with fastnet_f64.  Arrays are contiguous and hold a sample a column; arguments of
-! any rank are taken, as long as the values lie so:
+! A net is a type(c_ptr).  Functions have their names of C, with real(c_float) arrays in those of _f32 and
+! real(c_double) in those of _f64.  Arrays are contiguous, of any rank, and hold a sample a column:
 !
 !   x(n_in, m)   y(n_out, m)   v(n_in, m)   u(n_out, m)   jacobian(n_in, n_out, m): jacobian(k, i, s) is dy(i, s)/dx(k, s)
 !
@@ -19,11 +18,16 @@ module fastnet
     public :: fastnet_open, fastnet_close, fastnet_open_message, fastnet_error_text
     public :: fastnet_net_precision, fastnet_net_n_layers, fastnet_net_size, fastnet_net_n_inputs, fastnet_net_n_outputs
     public :: fastnet_net_n_parameters, fastnet_workspace_size
-    public :: fastnet_eval, fastnet_eval_checked
-    public :: fastnet_jacobian, fastnet_jacobian_checked
-    public :: fastnet_value_and_jacobian, fastnet_value_and_jacobian_checked
-    public :: fastnet_jvp, fastnet_jvp_checked
-    public :: fastnet_vjp, fastnet_vjp_checked
+    public :: fastnet_eval_f32, fastnet_eval_f32_checked
+    public :: fastnet_eval_f64, fastnet_eval_f64_checked
+    public :: fastnet_jacobian_f32, fastnet_jacobian_f32_checked
+    public :: fastnet_jacobian_f64, fastnet_jacobian_f64_checked
+    public :: fastnet_value_and_jacobian_f32, fastnet_value_and_jacobian_f32_checked
+    public :: fastnet_value_and_jacobian_f64, fastnet_value_and_jacobian_f64_checked
+    public :: fastnet_jvp_f32, fastnet_jvp_f32_checked
+    public :: fastnet_jvp_f64, fastnet_jvp_f64_checked
+    public :: fastnet_vjp_f32, fastnet_vjp_f32_checked
+    public :: fastnet_vjp_f64, fastnet_vjp_f64_checked
 
     integer(c_int), parameter, public :: fastnet_f32 = 32, fastnet_f64 = 64
     integer(c_int), parameter, public :: fastnet_ok = 0, fastnet_error_null = 1, fastnet_error_precision = 2, &
@@ -31,37 +35,6 @@ module fastnet
         fastnet_error_layers = 7, fastnet_error_activation = 8, fastnet_error_cost = 9, fastnet_error_rate = 10, &
         fastnet_error_file = 11, fastnet_error_format = 12, fastnet_error_version = 13, fastnet_error_damaged = 14, &
         fastnet_error_memory = 15, fastnet_error_level = 16
-
-    interface fastnet_eval
-        procedure fastnet_eval_f32, fastnet_eval_f64
-    end interface
-    interface fastnet_eval_checked
-        procedure fastnet_eval_f32_checked, fastnet_eval_f64_checked
-    end interface
-    interface fastnet_jacobian
-        procedure fastnet_jacobian_f32, fastnet_jacobian_f64
-    end interface
-    interface fastnet_jacobian_checked
-        procedure fastnet_jacobian_f32_checked, fastnet_jacobian_f64_checked
-    end interface
-    interface fastnet_value_and_jacobian
-        procedure fastnet_value_and_jacobian_f32, fastnet_value_and_jacobian_f64
-    end interface
-    interface fastnet_value_and_jacobian_checked
-        procedure fastnet_value_and_jacobian_f32_checked, fastnet_value_and_jacobian_f64_checked
-    end interface
-    interface fastnet_jvp
-        procedure fastnet_jvp_f32, fastnet_jvp_f64
-    end interface
-    interface fastnet_jvp_checked
-        procedure fastnet_jvp_f32_checked, fastnet_jvp_f64_checked
-    end interface
-    interface fastnet_vjp
-        procedure fastnet_vjp_f32, fastnet_vjp_f64
-    end interface
-    interface fastnet_vjp_checked
-        procedure fastnet_vjp_f32_checked, fastnet_vjp_f64_checked
-    end interface
 
     interface
         integer(c_int) function c_open(path, net) bind(C, name="fastnet_open")
