@@ -84,17 +84,19 @@ MODULE = '''
 # cython: language_level=3
 from fastnet.embed.capi cimport fastnet_eval_f32, fastnet_eval_f64, fastnet_net, fastnet_net_of
 from libc.stdint cimport uintptr_t
-cdef extern from "loops.h" nogil:
-    int import_fastnet() except -1 with gil
-    void kernel_f32(size_t n, const fastnet_net* net, const float* x, float* y, void* work)
-    void plain_f32(size_t n, const fastnet_net* net, const float* x, float* y, void* work)
-    void checked_f32(size_t n, const fastnet_net* net, const float* x, float* y, void* work)
-    void kernel_f64(size_t n, const fastnet_net* net, const double* x, double* y, void* work)
-    void plain_f64(size_t n, const fastnet_net* net, const double* x, double* y, void* work)
-    void checked_f64(size_t n, const fastnet_net* net, const double* x, double* y, void* work)
+cdef extern from "loops.h":
+    int import_fastnet() except -1
+    void kernel_f32(size_t n, const fastnet_net* net, const float* x, float* y, void* work) noexcept
+    void plain_f32(size_t n, const fastnet_net* net, const float* x, float* y, void* work) noexcept
+    void checked_f32(size_t n, const fastnet_net* net, const float* x, float* y, void* work) noexcept
+    void kernel_f64(size_t n, const fastnet_net* net, const double* x, double* y, void* work) noexcept
+    void plain_f64(size_t n, const fastnet_net* net, const double* x, double* y, void* work) noexcept
+    void checked_f64(size_t n, const fastnet_net* net, const double* x, double* y, void* work) noexcept
     int run_together "together"(size_t k, size_t n, const fastnet_net* net, const double* x, double* y, size_t y_step,
-                                char* work, size_t work_step) except -1
+                                char* work, size_t work_step) except -1 nogil
 import_fastnet()
+ctypedef void (*loop_f32)(size_t n, const fastnet_net* net, const float* x, float* y, void* work) noexcept
+ctypedef void (*loop_f64)(size_t n, const fastnet_net* net, const double* x, double* y, void* work) noexcept
 
 cdef void cython_f32(size_t n, const fastnet_net* net, const float* x, float* y, void* work) noexcept nogil:
     cdef size_t i
@@ -110,10 +112,14 @@ def calls(side, f, size_t n, uintptr_t x, uintptr_t y, uintptr_t work):
     """n calls on one sample by one side."""
     cdef const fastnet_net* net = fastnet_net_of(f)
     cdef int which = ("kernel", "C", "Cython", "checked").index(side)
+    cdef loop_f32[4] f32
+    cdef loop_f64[4] f64
+    f32[0], f32[1], f32[2], f32[3] = kernel_f32, plain_f32, cython_f32, checked_f32
+    f64[0], f64[1], f64[2], f64[3] = kernel_f64, plain_f64, cython_f64, checked_f64
     if f.dtype.itemsize == 4:
-        (kernel_f32, plain_f32, cython_f32, checked_f32)[which](n, net, <float*>x, <float*>y, <void*>work)
+        f32[which](n, net, <float*>x, <float*>y, <void*>work)
     else:
-        (kernel_f64, plain_f64, cython_f64, checked_f64)[which](n, net, <double*>x, <double*>y, <void*>work)
+        f64[which](n, net, <double*>x, <double*>y, <void*>work)
 
 def together(f, size_t k, size_t n, uintptr_t x, uintptr_t y, size_t y_step, uintptr_t work, size_t work_step):
     cdef const fastnet_net* net = fastnet_net_of(f)
@@ -128,7 +134,8 @@ def compiled(folder):
     folder = Path(folder)
     (folder / "loops.h").write_text(HEADER)
     (folder / "embed_loops.pyx").write_text(MODULE)
-    subprocess.run([sys.executable, "-m", "cython", "-3", "embed_loops.pyx"], cwd=folder, check=True)
+    root = Path(fn.__file__).resolve().parent.parent
+    subprocess.run([sys.executable, "-m", "cython", "-3", "-I", root, "embed_loops.pyx"], cwd=folder, check=True)
     library = folder / f"embed_loops{sysconfig.get_config_var('EXT_SUFFIX')}"
     include = [f"-I{path}" for path in (sysconfig.get_path("include"), fn.get_include(), *KERNELS, folder)]
     subprocess.run([os.environ.get("CC", "cc"), "-O2", "-shared", "-fPIC", "-pthread", *include, "embed_loops.c", "-o", library],
@@ -169,11 +176,11 @@ def threads(loops, f, x, n, turns):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=20)
+    parser.add_argument("--turns", type=int, default=300)
     parser.add_argument("--quick", action="store_true", help="few calls: does it run?")
     parser.add_argument("--no-threads", action="store_true", help="one thread only")
     args = parser.parse_args()
-    turns, work = (2, 2e5) if args.quick else (args.turns, 4e7)
+    turns, work = (2, 2e5) if args.quick else (args.turns, 3e6)
     with tempfile.TemporaryDirectory() as folder:
         loops = compiled(folder)
     print("one sample a call: ns of the kernel, and the other sides over it")
@@ -181,11 +188,11 @@ def main():
         for sizes in NETS:
             f = fn.Network(sizes, dtype=dtype, seed=0).freeze()
             x, y = np.random.default_rng(0).random(sizes[0]).astype(dtype), np.empty(sizes[-1], dtype)
-            n = int(work / (f.parameters.size + 500))
+            n = int(work / (f.parameters.size + 500)) + 1         # some 0.2 ms: most turns are left alone by others
             kernel, over = ratios(loops, f, x, y, n, turns)
             line = "  ".join(f"{side} x{ratio:.2f}" for side, ratio in over.items())
             if dtype == np.float64 and not args.no_threads:
-                line += f"   two threads x{threads(loops, f, x, n, turns):.2f} the calls of one"
+                line += f"   two threads x{threads(loops, f, x, 30 * n, turns // 10 + 1):.2f} the calls of one"
             print(f"  {np.dtype(dtype).name} {str(list(sizes)):18} {kernel:7.0f}   {line}", flush=True)
 
 

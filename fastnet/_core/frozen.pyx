@@ -2,14 +2,13 @@
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stdint cimport uintptr_t
 
 import numpy as np
 
 from fastnet._core import plan as planning
 
+from fastnet._core.capsule cimport capsule_of
 from fastnet._core.kernels cimport NARROW, Data, predict_narrow
 from fastnet._core.layout cimport Layout, free_layout, new_layout
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed, rows_of
@@ -324,18 +323,6 @@ cdef class FrozenEngine:
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
         return 0
-
-
-cdef object capsule_of(object owner, void* pointer, const char* name):
-    """A capsule that keeps the owner of what it points to alive."""
-    capsule = PyCapsule_New(pointer, name, release)
-    Py_INCREF(owner)
-    PyCapsule_SetContext(capsule, <void*>owner)
-    return capsule
-
-
-cdef void release(object capsule) noexcept:
-    Py_DECREF(<object>PyCapsule_GetContext(capsule))
 
 
 cdef bint overlaps(object x, object y):

@@ -1,15 +1,14 @@
 """What fastnet.h calls a model, made from a net: its layers, activations and cost, without parameters."""
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.stddef cimport size_t
 from libc.stdint cimport uintptr_t
 
 import numpy as np
 
+from fastnet._core.capsule cimport capsule_of
 from fastnet._core.costs cimport set_cost
-from fastnet._core.kernels cimport F32, F64, Model, api
+from fastnet._core.kernels cimport F32, F64, N_ACTIVATIONS, Model, api
 
 
 cdef class ModelCore:
@@ -29,9 +28,13 @@ cdef class ModelCore:
         self.model = <Model*>PyMem_RawCalloc(1, n_bytes)
         if self.model == NULL:
             raise MemoryError("no memory for a model")
-        error = api.model_init(self.model, n_bytes, F32 if dtype == np.float32 else F64, n_layers, &size[0], &code[0], 0, 0)
+        cdef int[:] known = np.where(np.asarray(code) < N_ACTIVATIONS, code, 0).astype(np.intc)
+        cdef Py_ssize_t l
+        error = api.model_init(self.model, n_bytes, F32 if dtype == np.float32 else F64, n_layers, &size[0], &known[0], 0, 0)
         if error:
             raise ValueError(api.error_text(error).decode())
+        for l in range(<Py_ssize_t>n_layers):
+            self.model.layout.activation[l] = code[l]          # the user's own among them
         set_cost(&self.model.layout.cost, bound)
         self.bound = bound
 
@@ -45,11 +48,4 @@ cdef class ModelCore:
     @property
     def _capsule(self):
         """The model in a capsule that keeps this object alive."""
-        capsule = PyCapsule_New(self.model, "fastnet_model", release)
-        Py_INCREF(self)
-        PyCapsule_SetContext(capsule, <void*>self)
-        return capsule
-
-
-cdef void release(object capsule) noexcept:
-    Py_DECREF(<object>PyCapsule_GetContext(capsule))
+        return capsule_of(self, self.model, "fastnet_model")

@@ -29,7 +29,7 @@ class TrainingModel(ModelCore):
     Raises
     ------
     TypeError
-        If `net` is no Network, or its cost is Python functions.
+        If `net` is no Network, or its cost or an activation is Python functions.
 
     Notes
     -----
@@ -56,13 +56,13 @@ class TrainingModel(ModelCore):
     (4.5, array([0.3, 0.6, 0.3]))
     """
 
-    __slots__ = ("_cost", "_dtype", "_sizes", "_n_parameters")
+    __slots__ = ("_activations", "_cost", "_dtype", "_sizes", "_n_parameters")
 
     def __init__(self, net):
         _checks_embed.check_trainable(net)
         self._make(net.sizes, *net._codes(net.sizes[-1], net.dtype), net.dtype)
         self._sizes, self._dtype, self._n_parameters = net.sizes, net.dtype, net.n_parameters
-        self._cost = net.cost_function         # whose compiled code, if it is the user's, must stay
+        self._cost, self._activations = net.cost_function, net.activations      # compiled code of the user's must stay
 
     sizes = property(lambda self: self._sizes, doc="Neurons a layer, input first.")
     dtype = property(lambda self: self._dtype, doc="Of parameters, samples and gradients.")
