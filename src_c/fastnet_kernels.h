@@ -399,6 +399,10 @@ extern const fastnet_api fastnet_api_table;
 extern const fastnet_kernels_f32 *fastnet_f32;
 extern const fastnet_kernels_f64 *fastnet_f64;
 
+/* Where vectors of half the width are at hand, the tables with these: AVX2 under AVX-512.  Else the same. */
+extern const fastnet_kernels_f32 *fastnet_half_f32;
+extern const fastnet_kernels_f64 *fastnet_half_f64;
+
 /* Levels of this build that this processor can run, weakest first. */
 int fastnet_n_levels(void);
 const char *fastnet_level_name(int level);
