@@ -17,7 +17,7 @@ _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", 
                  "reference", "schedules")
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
-           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
+           "Scaling", "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
            "roof", "schedules", "show_config", *_OPTIMIZERS]
 
 
@@ -32,6 +32,9 @@ def __getattr__(name):
     if name == "FrozenNetwork":
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork
+    if name == "Scaling":
+        from fastnet.scaling import Scaling
+        return Scaling
     if name == "load":
         from fastnet.persistence import load
         return load
