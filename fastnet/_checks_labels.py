@@ -181,8 +181,7 @@ def learn(net, Y, asked):
     if asked is None and known is not None:
         return known
     if asked is None and not _checks.speaks(Y):
-        truth = getattr(Y, "dtype", None) == bool and np.ndim(Y) == 1 and n_out <= 2
-        return Classes((False, True)) if truth else None
+        return Classes((False, True)) if n_out <= 2 and are_bools(Y) else None
     if asked is None or isinstance(asked, str) and asked == "auto":
         return from_labels(as_labels(Y), Y, n_out)
     if isinstance(asked, str):
@@ -190,6 +189,12 @@ def learn(net, Y, asked):
     labels = as_labels(Y)
     several = isinstance(labels, list) or (labels is None and is_indicator(Y))
     return Classes(asked, several).fits(n_out)
+
+
+def are_bools(Y):
+    if isinstance(Y, (list, tuple)):
+        return len(Y) > 0 and all(isinstance(value, (bool, np.bool_)) for value in Y)
+    return getattr(Y, "dtype", None) == bool and np.ndim(Y) == 1
 
 
 def from_labels(labels, Y, n_out):

@@ -342,10 +342,10 @@ def test_folding_refuses_scaled_targets_behind_another_layer(data):
     assert net.scaling is not None
 
 
-def test_folding_drops_the_memory_of_the_optimizer(data):
+def test_folding_drops_the_memory_of_the_optimizer(data, tmp_path):
     net = fitted(data).fold_scaling()
     with pytest.raises(ValueError, match="must have been trained"):
-        net.checkpoint("nowhere")
+        net.checkpoint(tmp_path / "run")
 
 
 @pytest.mark.parametrize("output, scale", [("identity", "standardize"), ("tanh", ("standardize", "maxabs")), ("sigmoid", "minmax")])
