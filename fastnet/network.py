@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnet import _checks, costs, gradient_check, initializers, training
-from fastnet._core import kernels
 from fastnet._core.engine import Engine
 from fastnet._vectors import aligned_vector, views
+from fastnet.custom_activations import code_of
 from fastnet.derivatives import Differentiable
 
 
@@ -103,7 +103,11 @@ class Network(Differentiable, Engine):
 
     def _codes(self, n_out, dtype):
         """Activations as the kernels number them, and the cost as they take it."""
-        return tuple(kernels.ACTIVATIONS.index(name) for name in self.activations), self.cost_function.bind(n_out, dtype)
+        return tuple(code_of(name, dtype) for name in self.activations), self.cost_function.bind(n_out, dtype)
+
+    def _calls_python(self):
+        """Whether an activation is Python functions."""
+        return any(getattr(name, "python", False) for name in self.activations)
 
     # -- what it is ----------------------------------------------------------
 
@@ -669,6 +673,11 @@ class Network(Differentiable, Engine):
             Scaling is folded into its weights (see `fold_scaling`); where targets are scaled behind an output
             layer that is not the identity, an identity layer more does it.
 
+        Raises
+        ------
+        TypeError
+            If an activation is Python functions, which compiled code can't call.
+
         Examples
         --------
         >>> import fastnet as fn
@@ -677,12 +686,11 @@ class Network(Differentiable, Engine):
         >>> bool(abs(f([0.0, 1.0]) - net([0.0, 1.0])) < 1e-15)
         True
         """
-        from fastnet.frozen import FrozenNetwork
+        from fastnet.frozen import freeze
         if self.scaling is None:
-            return FrozenNetwork(self.sizes, self._codes(self.sizes[-1], self.dtype)[0], self.parameters.copy())
+            return freeze(self.sizes, self.activations, self.parameters.copy())
         from fastnet.scaling import folded
-        sizes, activations, parameters = folded(self, append=True)
-        return FrozenNetwork(sizes, tuple(map(kernels.ACTIVATIONS.index, activations)), parameters)
+        return freeze(*folded(self, append=True))
 
     def fold_scaling(self):
         """Make the scaling part of the weights and biases of the first and last layer, in place.

@@ -163,7 +163,7 @@ def save(net, path):
     write_atomically(target, mode, [encode_header(net, data), data])
 
 
-def load(path, *, cost=None):
+def load(path, *, cost=None, activation=None):
     """Read a network from a file.
 
     Parameters
@@ -172,6 +172,8 @@ def load(path, *, cost=None):
         A file written by `save`.
     cost : str or fastnet.costs.Cost, optional
         In place of the file's; needed where that is one of the user's own.
+    activation : activation of `fastnet.activations.custom`, or several, optional
+        Needed where the file names some: they are found by their names.
 
     Returns
     -------
@@ -204,6 +206,7 @@ def load(path, *, cost=None):
     >>> net.sizes, net.activations, net.dtype.name
     ((2, 3, 1), ('tanh', 'tanh'), 'float32')
     """
+    from fastnet.custom_activations import with_given
     from fastnet.network import Network
 
     path = check_path(path)
@@ -219,7 +222,7 @@ def load(path, *, cost=None):
         stored = np.frombuffer(data, np.dtype(header.dtype).newbyteorder("<"), header.n_parameters)
         if cost is None:
             cost = cost_in(header)
-        net = Network(header.sizes, activation=header.activations, cost=cost,
+        net = Network(header.sizes, activation=with_given(header.activations, activation), cost=cost,
                       dtype=header.dtype, init=in_byte_order(stored, "="))
         if header.scaling:
             net.scaling = scaling_in(header, data)
