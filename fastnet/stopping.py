@@ -44,6 +44,13 @@ def check_training_data(net, X, Y, sample_weight=None, class_weight=None, raw=Fa
     return samples
 
 
+def targets_to_judge(net, X, Y):
+    """Y in its own units where the net scales targets, else None."""
+    if net.scaling is None or net.scaling.targets is None:
+        return None
+    return _checks.check_samples(net, X, Y, raw=True).Y.astype(net.dtype)
+
+
 def judge(net, samples, validation, metrics, history, targets=None):
     """Validation cost, accuracy and metrics of the net as it is, into the history; `targets`: Y of what is
     judged before it was scaled, where it was."""

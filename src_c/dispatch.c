@@ -16,6 +16,9 @@ DECLARE_LEVEL(avx512)
 const fastnet_kernels_f32 *fastnet_f32 = &fastnet_kernels_f32_baseline;
 const fastnet_kernels_f64 *fastnet_f64 = &fastnet_kernels_f64_baseline;
 
+const fastnet_kernels_f32 *fastnet_half_f32 = &fastnet_kernels_f32_baseline;
+const fastnet_kernels_f64 *fastnet_half_f64 = &fastnet_kernels_f64_baseline;
+
 static int level_in_use = 0;
 
 static const struct {
@@ -59,8 +62,11 @@ int fastnet_select_level(int level)
 {
     if (level < 0 || level >= fastnet_n_levels())
         return -1;
+    const int half = level == 2 ? 1 : level;
     fastnet_f32 = levels[level].f32;
     fastnet_f64 = levels[level].f64;
+    fastnet_half_f32 = levels[half].f32;
+    fastnet_half_f64 = levels[half].f64;
     level_in_use = level;
     return 0;
 }

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-NEEDS = {"embed_c_standalone": "cc", "embed_cpp": "c++", "embed_fortran": "gfortran"}     # compiled ones
+NEEDS = {"embed_c_extension": "cc", "embed_c_standalone": "cc", "embed_cpp": "c++", "embed_cython": "cc",
+         "embed_fortran": "gfortran"}                                     # compiled ones
 
 
 @pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/run.py")))

@@ -11,7 +11,8 @@ from fastnet._core import plan as planning
 
 from fastnet._core cimport kernels
 from fastnet._core.kernels cimport (
-    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES, Data, PackedNet, TrainerLayer, pack, padded,
+    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_TRANSPOSED, F32, F64, INPUTS_IN_LANES, OUTPUTS_IN_LANES, Data, PackedNet,
+    TrainerLayer, pack, padded,
 )
 from fastnet._core.layout cimport ALIGNMENT, Cost, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
@@ -81,10 +82,10 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     """Pack the flat parameter vector of a net; for derivatives every layer may lie there twice,
     the other side in its lanes."""
     cdef Packed packed = Packed.__new__(Packed)
-    cdef Py_ssize_t l, p, n
     packed.f32 = kernels.f32[0]
     packed.f64 = kernels.f64[0]
     packed.net.kernels = <const void*>packed.f32 if real is float else <const void*>packed.f64
+    packed.net.precision = F32 if real is float else F64
     packed.net.n_layers = layout.n_layers
     packed.layers = PyMem_RawCalloc(layout.n_layers, sizeof(TrainerLayer))
     packed.net.layer = <TrainerLayer*>packed.layers
@@ -95,16 +96,22 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     if packed.memory == NULL:
         raise MemoryError(f"no memory to pack a net: {n_bytes} bytes")
     place[real](layout, &packed.net, derivatives, <char*>aligned(<uintptr_t>packed.memory))
+    fill(layout, &packed.net, parameters)
+    return packed
+
+
+cdef void fill(const Layout* layout, PackedNet* net, const real* parameters) noexcept nogil:
+    """Pack other parameters into the same room."""
+    cdef Py_ssize_t l, p, n
     for l in range(layout.n_layers):
         p, n = layout.sizes[l], layout.sizes[l + 1]
-        if packed.net.layer[l].lanes == INPUTS_IN_LANES:
-            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>packed.net.layer[l].w)
+        if net.layer[l].lanes == INPUTS_IN_LANES:
+            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>net.layer[l].w)
         else:
-            pack[real](n, p, parameters + layout.w[l], p, 1, <real*>packed.net.layer[l].w)
-        if packed.net.layer[l].backward == BACKWARD_TRANSPOSED:
-            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>packed.net.layer[l].transposed)
-        memcpy(packed.net.layer[l].b, parameters + layout.b[l], layout.sizes[l + 1] * sizeof(real))
-    return packed
+            pack[real](n, p, parameters + layout.w[l], p, 1, <real*>net.layer[l].w)
+        if net.layer[l].backward == BACKWARD_TRANSPOSED:
+            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>net.layer[l].transposed)
+        memcpy(net.layer[l].b, parameters + layout.b[l], n * sizeof(real))
 
 
 cdef Py_ssize_t place(const Layout* layout, PackedNet* net, bint derivatives, char* base, real* dummy=NULL):
