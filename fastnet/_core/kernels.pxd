@@ -147,6 +147,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      float* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const float* packed, size_t lane_stride, size_t depth_stride,
                        float* w) noexcept nogil
+        size_t (*place)(const Layout*, const float* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
@@ -198,6 +199,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      double* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const double* packed, size_t lane_stride, size_t depth_stride,
                        double* w) noexcept nogil
+        size_t (*place)(const Layout*, const double* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
