@@ -14,7 +14,7 @@ from fastnet.network import Backprop, Forward, Network
 
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
 _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
-                 "reference", "schedules")
+                 "reference", "schedules", "sklearn")
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
            "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",

@@ -49,6 +49,8 @@ ALLOWED = {
     "optimizers": {"_checks", "_optimizer", "full_batch"},
     "schedules": {"_checks"},
     "datasets": {"datasets"},
+    "sklearn": {"_checks", "_core", "_optimizer", "_options", "_vectors", "callbacks", "costs", "history", "network", "optimizers",
+                "schedules", "training", "__init__"},
     "cli": {"_cli_common", "_cli_train", "_cli_use", "_cli_export", "_cli_check", "__init__"},
     "_cli_common": {"datasets", "_files", "__init__"},
     "_cli_train": {"_cli_common", "costs", "datasets", "network", "reference", "schedules", "training", "__init__"},
