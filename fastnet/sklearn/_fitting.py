@@ -67,7 +67,7 @@ def batch_size_of(estimator, m):
     if isinstance(estimator.batch_size, str):
         return min(200, m)
     if estimator.batch_size > m:
-        warnings.warn(f"batch_size={estimator.batch_size} is clipped to the {m} samples that there are", UserWarning, stacklevel=6)
+        warnings.warn(f"batch_size={estimator.batch_size} is clipped to the {m} samples that there are", UserWarning, stacklevel=7)
     return min(int(estimator.batch_size), m)
 
 
@@ -271,5 +271,6 @@ def minimize(estimator, data, loss):
     estimator.loss_ = loss.factor * (float(found.fun) - penalty) + penalty + loss.offset(data.weight)
     if found.status != 0:
         warnings.warn(f"{as_optimizer(estimator.solver).name} failed to converge after {estimator.n_iter_} iteration(s) "
-                      f"(status={found.status}): {found.message}. More iterations (max_iter), or inputs scaled to be near 0 and 1, may help.",
-                      ConvergenceWarning, stacklevel=6)
+                      f"(status={found.status}): {found.message.rstrip('.')}. More iterations "
+                      "(max_iter), or inputs scaled to be near 0 and 1, may help.",
+                      ConvergenceWarning, stacklevel=5)

@@ -5,7 +5,7 @@ import numpy as np
 from fastnet import optimizers
 from fastnet._core.optimizers import Updater
 from fastnet._options import searches_lines
-from fastnet.schedules import Schedule, as_schedule
+from fastnet.schedules import as_schedule
 
 THEIRS = ("lbfgs", "sgd", "adam")
 NAMES = (*THEIRS, *(name for name in optimizers.NAMES if name not in THEIRS))
@@ -81,7 +81,3 @@ class Steps:
             states, running = run.memory()
             run.remember([state * state.dtype.type(self.learning_rate / rate) for state in states], running)
         self.learning_rate = rate
-
-
-def is_schedule(learning_rate):
-    return isinstance(learning_rate, Schedule) or callable(learning_rate)
