@@ -127,11 +127,11 @@ def test_a_fit_is_theirs_to_rounding(kind, setting):
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)
-@pytest.mark.parametrize("batch_size", ["auto", 16])
-def test_sample_weights_are_averaged_over_each_batch(kind, batch_size):
+@pytest.mark.parametrize("batch_size, alpha", [("auto", 0.1), (16, 0.1), (16, 0.0)])
+def test_sample_weights_are_averaged_over_each_batch(kind, batch_size, alpha):
     weight = np.random.default_rng(0).uniform(0, 3, len(problem(kind)[2]))
     weight[::7] = 0
-    theirs, ours, _, _ = both(kind, weight, batch_size=batch_size, alpha=0.1)
+    theirs, ours, _, _ = both(kind, weight, batch_size=batch_size, alpha=alpha, solver="sgd")
     for expected, found in zip(theirs.coefs_, ours.coefs_):
         np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * np.abs(expected).max())
     np.testing.assert_allclose(ours.loss_, theirs.loss_, rtol=CLOSE if batch_size == "auto" else 0.05)
@@ -179,6 +179,15 @@ def test_partial_fit_goes_on_as_theirs_does(solver):
             estimator.partial_fit(X[start:start + 50], y[start:start + 50], classes=np.unique(y))
         fitted.append(estimator)
     assert_same_fit(*fitted)
+
+
+def test_a_loss_that_overflows_ends_no_fit():
+    X, y = iris()
+    theirs, ours = (module.MLPRegressor(hidden_layer_sizes=3, solver="sgd", momentum=0, learning_rate_init=1e-165, batch_size=10, max_iter=3,
+                                        random_state=0).fit(X, 1e160 * y) for module in (THEIRS, OURS))
+    assert ours.loss_curve_ == theirs.loss_curve_ == [np.inf] * 3
+    for expected, found in zip(theirs.coefs_, ours.coefs_):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=CLOSE * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("form", [scipy.sparse.csr_array, scipy.sparse.csc_array, scipy.sparse.coo_array])
