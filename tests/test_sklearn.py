@@ -142,6 +142,10 @@ def test_every_layer_may_have_an_activation_of_its_own():
     assert net.network_.activations == ("gelu", "sigmoid", "softmax") and net.score(IRIS, NAMES) > 0.9
     net = regressor(hidden_layer_sizes=(6,), activation=["silu", "softplus"]).fit(LINE, np.exp(LINE[:, 0]))
     assert net.out_activation_ == "softplus" and net.predict(LINE).min() > 0 and net.score(LINE, np.exp(LINE[:, 0])) > 0.9
+    square = fn.activations.custom(lambda Z: Z**2, lambda Z: 2 * Z, name="square")
+    for activation in (square, ["tanh", square]):
+        net = regressor(hidden_layer_sizes=(6,) * (1 if activation is square else 2), activation=activation).fit(LINE, LINE[:, 0]**2)
+        assert net.network_.activations[-2] is square and net.score(LINE, LINE[:, 0]**2) > 0.9
     with pytest.raises(ValueError, match=r"activation must be a name, or hold one per hidden layer \(2\).*got 1"):
         classifier(hidden_layer_sizes=(6, 5), activation=["tanh"]).fit(IRIS, SPECIES)
 
@@ -225,6 +229,9 @@ def test_class_weights_are_sample_weights_by_class():
     by_class = classifier(class_weight=weight).fit(IRIS, NAMES)
     by_sample = classifier().fit(IRIS, NAMES, sample_weight=[weight[name] for name in NAMES])
     np.testing.assert_array_equal(by_class.network_.parameters, by_sample.network_.parameters)
+    both = classifier(class_weight=weight).fit(IRIS, NAMES, sample_weight=np.arange(150))
+    product = classifier().fit(IRIS, NAMES, sample_weight=np.arange(150) * [weight[name] for name in NAMES])
+    np.testing.assert_allclose(both.network_.parameters, product.network_.parameters, rtol=0, atol=1e-9)
     few, which = IRIS[:110], NAMES[:110]
     balanced = classifier(class_weight="balanced").fit(few, which)
     by_sample = classifier().fit(few, which, sample_weight=110 / 3 / np.where(which == "virginica", 10, 50))
@@ -238,6 +245,9 @@ def test_a_validation_set_of_ones_own_decides_when_to_stop():
     net = classifier(early_stopping=True, max_iter=500).fit(X, y, X_val=Xv, y_val=yv)
     assert net.n_iter_ < 500 and len(net.validation_scores_) == net.n_iter_
     assert net.best_validation_score_ == max(net.validation_scores_) == net.score(Xv, yv)
+    weighed = classifier(early_stopping=True, max_iter=4).fit(X, y, X_val=Xv, y_val=yv, sample_weight_val=np.arange(75))
+    assert weighed.best_validation_score_ == pytest.approx(weighed.score(Xv, yv, np.arange(75)), abs=1e-12)
+    assert weighed.best_validation_score_ != pytest.approx(weighed.score(Xv, yv), abs=1e-3)
     watched = classifier(max_iter=30).fit(X, y, X_val=Xv, y_val=yv)
     assert len(watched.validation_scores_) == 30 and watched.best_loss_ == min(watched.loss_curve_)
     np.testing.assert_array_equal(watched.network_.parameters, classifier(max_iter=30).fit(X, y).network_.parameters)

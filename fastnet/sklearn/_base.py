@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnet import _checks, callbacks as callbacks_
+from fastnet import _checks, callbacks as callbacks_, custom_activations
 from fastnet._core import kernels
 from fastnet._core.samples import Compressed
 from fastnet._optimizer import Optimizer
@@ -37,7 +37,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
+        "activation": [StrOptions(set(ACTIVATIONS)), custom_activations.Custom, list, tuple],
         "solver": [StrOptions(set(_solvers.NAMES)), Optimizer],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
