@@ -12,7 +12,7 @@ help:           ## this list
 
 $(PY):
 	$(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install -q --upgrade pip 'setuptools>=77' 'cython>=3.1' 'numpy>=2.0' scipy pytest hypothesis mpmath safetensors
+	$(PY) -m pip install -q --upgrade pip 'setuptools>=77' 'cython>=3.1' 'numpy>=2.0' scipy pytest hypothesis mpmath safetensors scikit-learn
 
 build: $(PY)    ## compile in place, into a venv of its own ($(VENV))
 	$(PY) setup.py -q build_ext --inplace

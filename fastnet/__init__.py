@@ -14,7 +14,7 @@ from fastnet.network import Backprop, Forward, Network
 
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
 _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
-                 "reference", "schedules")
+                 "reference", "schedules", "sklearn")
 _MANY = {"CrossValidation": "cross_validation", "Fit": "many", "Fits": "many", "cross_validate": "cross_validation",
          "fit_many": "many", "grid": "many"}
 

@@ -202,6 +202,7 @@ typedef struct {
     double momentum;            /* mu of SGD and RMSprop */
     double beta1, beta2;        /* decay of the means of g and of g^2; beta2 is RMSprop's alpha */
     double eps;
+    int eps_hat;                /* Adam: eps beside sqrt(v) as it is, not beside sqrt(v / (1 - beta2^t)) */
     double momentum_decay;      /* NAdam: 0.96^psi */
     double eta_minus, eta_plus, step_min, step_max;     /* Rprop */
     /* Of the slice that is updated.  Penalties are added after clipping, as torch.optim adds them. */
@@ -236,6 +237,8 @@ typedef struct {
     double keep_inputs;         /* probability that an input is not dropped; 1: none is */
     uint64_t seed;              /* of dropout and noise, whose counter is the number of the step */
     int in_place;               /* gradient descent and nothing between gradient and weights but l2 */
+    int by_batch;               /* means over a batch are by its own weights, and penalties are divided by their sum */
+    double penalty;             /* what multiplies l2 and l1: 1, or one over that sum; set by the step */
 } fastnet_descent;
 
 /* Which side of a layer lies in the lanes of its panels (packing.inc), and where BP2 gets its product from. */

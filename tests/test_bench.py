@@ -74,6 +74,12 @@ def test_the_other_scripts_run(script, says, tmp_path):
     assert says in run(tmp_path, script, "--quick")
 
 
+def test_estimators_are_measured_beside_theirs(tmp_path):
+    pytest.importorskip("sklearn", minversion="1.7")
+    text = run(tmp_path, "estimators.py", "--quick")
+    assert text.count("predict, one row") == len(module("estimators").WORK) and "random states" in text
+
+
 def test_mnist_trains_on_a_file_of_that_form(tmp_path, rng):
     labels = rng.integers(0, 10, 120).astype(np.uint8)
     images = rng.integers(0, 256, (120, 28, 28)).astype(np.uint8)

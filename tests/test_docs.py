@@ -16,8 +16,15 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(fastnet.__path_
                  if "._core" not in module.name and not module.name.endswith("__main__"))
 
 
+def needs(name):
+    """Skip what an optional package is needed for."""
+    if "sklearn" in name:
+        pytest.importorskip("sklearn", minversion="1.6")
+
+
 @pytest.mark.parametrize("name", ["fastnet", *MODULES])
 def test_docstrings(name, tmp_path, monkeypatch):
+    needs(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))      # roof keeps what it measures
     assert doctest.testmod(importlib.import_module(name)).failed == 0
@@ -34,6 +41,7 @@ def test_docstrings_of_compiled_methods():
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages(page, tmp_path, monkeypatch):
+    needs(page.name)
     monkeypatch.chdir(tmp_path)
     result = doctest.testfile(str(page), module_relative=False)
     assert result.failed == 0 and (result.attempted > 0 or page.name not in ("README.md", "theory.md"))

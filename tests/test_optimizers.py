@@ -293,6 +293,30 @@ def test_centered_rmsprop_survives_gradients_that_do_not_change(level, dtype):
     assert np.isfinite(w).all()
 
 
+@pytest.mark.parametrize("kernel", ["adam", "nadam"])
+def test_eps_hat_stands_beside_the_root_as_it_is(kernel, level, rng):
+    """D. Kingma, J. Ba, Adam, 2015, end of section 2: α_t = α √(1 − β₂ᵗ) / (1 − β₁ᵗ), w -= α_t m / (√v + ε̂), which is algorithm 1
+    with an ε that grows by 1 / √(1 − β₂ᵗ)."""
+    w, gradient_at, _ = problem(rng)
+    hat = Updater(kernel, beta1=0.9, beta2=0.99, eps=0.05, eps_hat=True, momentum_decay=0.96)
+    running, states, found = hat.new_running(), hat.new_states(len(w), np.float64), w.copy()
+    again, states_again, expected = hat.new_running(), hat.new_states(len(w), np.float64), w.copy()
+    for t in range(1, 21):
+        hat.begin(running, 0.01)
+        hat.apply(gradient_at(t)(found), found, states)
+        grown = Updater(kernel, beta1=0.9, beta2=0.99, eps=0.05 / math.sqrt(1 - 0.99**t), momentum_decay=0.96)
+        grown.begin(again, 0.01)
+        grown.apply(gradient_at(t)(expected), expected, states_again)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
+    m, v, w = np.zeros(len(w)), np.zeros(len(w)), w.copy()
+    if kernel == "adam":
+        for t in range(1, 21):
+            g = gradient_at(t)(w)
+            m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+            w = w - 0.01 * math.sqrt(1 - 0.99**t) / (1 - 0.9**t) * m / (np.sqrt(v) + 0.05)
+        np.testing.assert_allclose(found, w, rtol=1e-12, atol=1e-14)
+
+
 def test_a_run_goes_on_from_its_vectors_alone(rng):
     """States and `running` are all that an optimizer remembers: a checkpoint needs nothing else."""
     for case in CASES:

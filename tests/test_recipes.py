@@ -164,6 +164,65 @@ def test_online_steps_know_the_options_too(path, rng):
     assert error_in_eps(net.parameters, expected, np.float64) <= 1000
 
 
+@pytest.mark.parametrize("weighted", [False, True], ids=["equal", "weighted"])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum"])
+@pytest.mark.parametrize("size", [1, 5, 23])
+def test_by_batch_means_are_by_the_weights_of_the_batch_and_penalties_divided_by_their_sum(size, optimizer, weighted, path, dtype, rng):
+    X, Y = problem(rng, dtype=dtype)
+    weight = rng.integers(0, 4, len(X)).astype(dtype) if weighted else None
+    if weighted:
+        weight[10:15] = 0                                  # a whole batch of 5 that counts nothing, and some of 1
+    net = new_net(rng, dtype=dtype)
+    w, v, costs = net.parameters.astype(float), np.zeros(net.n_parameters), []
+    for at in batches(len(X), size, 2 * -(-len(X) // size)):
+        counts = np.ones(len(X[at])) if weight is None else weight[at].astype(float)
+        total = counts.sum() or math.inf                   # 0 over infinity: no gradient, no penalty
+        each = [gradient_of(w, x[None].astype(float), y[None].astype(float)) for x, y in zip(X[at], Y[at])]
+        g = sum(count * gradient for count, (_, gradient) in zip(counts, each)) / total
+        costs.append(len(counts) * sum(count * cost for count, (cost, _) in zip(counts, each)) / total)
+        for (nabla_w, _), (weights, _) in zip(layers_of(g), layers_of(w)):
+            nabla_w += 0.3 / total * weights + 0.02 / total * np.sign(weights)
+        v = (0.9 if optimizer == "momentum" else 0) * v + g
+        w = w - 0.05 * v
+    recipe = _options.check_options(net, 0, optimizer=optimizer, l2=0.3, l1=0.02).recipe._replace(by_batch=True)
+    run, read = training.start_run(net, X, size, 1, recipe)
+    for _ in range(2):
+        cost, rows, finite = run.epoch(read, Y, None, 0.05, weight)
+    assert error_in_eps(net.parameters, w, dtype) <= 500                     # as above
+    assert error_in_eps([cost], [sum(costs[len(costs) // 2:])], dtype) <= 500 and rows == len(X) and finite
+
+
+def test_by_batch_penalties_of_plain_descent_are_taken_in_place(path, rng):
+    X, Y = problem(rng)
+    start = new_net(rng)
+    ends = []
+    for by_batch, l2 in ((False, 0.3 / 4), (True, 0.3)):
+        net = start.copy()
+        recipe = _options.check_options(net, 0, l2=l2).recipe._replace(by_batch=by_batch)
+        assert recipe.in_place
+        run, read = training.start_run(net, X[:20], 4, 1, recipe)
+        run.epoch(read, Y[:20], None, 0.05)
+        ends.append(net.parameters)
+    np.testing.assert_allclose(ends[1], ends[0], rtol=0, atol=1e-15)         # 0.3 / 4 and 0.3 * (1 / 4): the same numbers
+    assert np.abs(ends[0] - start.parameters).max() > 0.001
+
+
+def test_shares_agree_on_what_a_batch_counts(monkeypatch, rng):
+    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
+    monkeypatch.delenv("FASTNET_PATH", raising=False)
+    X, Y, weight = *problem(rng, (40, 50, 20, 3), 31), rng.random(31)
+    ends = []
+    for shares in (1, 2):
+        net = new_net(np.random.default_rng(1), (40, 50, 20, 3))
+        recipe = _options.check_options(net, 0, optimizer="adam", l2=0.3).recipe._replace(by_batch=True)
+        run, read = training.start_run(net, X, 8, shares, recipe)
+        run.epoch(read, Y, None, 0.02, weight)
+        run.close()
+        assert run.plan.shares == shares
+        ends.append(net.parameters)
+    assert error_in_eps(ends[1], ends[0], np.float64) <= 500                 # sums in another order
+
+
 # -- what is random ---------------------------------------------------------------
 
 def drawn(step, layer, start, shape, keep, seed, dtype=np.float64):

@@ -63,7 +63,7 @@ cdef void descend(
         if layers[l].held:
             continue
         p, n = net.sizes[l], net.sizes[l + 1]
-        step.l2, step.l1, step.weight_decay = layers[l].l2, layers[l].l1, descent.update.weight_decay
+        step.l2, step.l1, step.weight_decay = layers[l].l2 * descent.penalty, layers[l].l1 * descent.penalty, descent.update.weight_decay
         update(&step, net.w[l], n * p, <const real*>layers[l].mask, parameters, nabla, states, descent.n_states)
         step.l2 = step.l1 = step.weight_decay = 0
         update(&step, net.b[l], n, <const real*>NULL, parameters, nabla, states, descent.n_states)

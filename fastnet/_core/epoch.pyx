@@ -5,7 +5,7 @@ rows; targets and weights are read where they lie.  A batch larger than the work
 blocks whose gradients add up, so the memory needed does not grow with the batch.
 """
 
-from libc.math cimport isfinite
+from libc.math cimport INFINITY, isfinite
 from libc.stdint cimport uint64_t
 from libc.string cimport memcpy, memset
 
@@ -95,20 +95,32 @@ cdef double add_gradient(
     return cost
 
 
+cdef double count_of(const Data* data, Py_ssize_t start, Py_ssize_t stop, real* dummy=NULL) noexcept nogil:
+    """What rows start ... stop count: as many as there are, or the sum of their weights; infinity for 0."""
+    cdef Py_ssize_t i
+    cdef double total = 0
+    if data.weight == NULL:
+        return stop - start
+    for i in range(start, stop):
+        total += (<const real*>data.weight)[i if data.order == NULL else data.order[i]]
+    return total if total != 0 else INFINITY
+
+
 cdef double step(
     const Layout* net, const Data* data, Buffers* work, Py_ssize_t start, Py_ssize_t stop, double rate,
     Descent* descent, const LayerDescent* layers, real* parameters, real* nabla, real** states,
 ) except? -1 nogil:
-    """One step on one batch: its mean gradient, then the descent.  Returns Σ_x C_x."""
+    """One step on one batch: its mean gradient, then the descent.  Returns m times its mean cost."""
     cdef Py_ssize_t m = stop - start
-    cdef double cost
+    cdef double cost, count = count_of[real](data, start, stop) if descent.by_batch else <double>m
     if work.chance != NULL:
         work.chance.step = <uint64_t>descent.running.steps
     memset(nabla, 0, net.n_parameters * sizeof(real))
-    cost = add_gradient(net, data, work, start, stop, parameters, <real>(1.0 / m), nabla)
-    begin_step(&descent.update, &descent.running, rate, cost / m)
+    cost = add_gradient(net, data, work, start, stop, parameters, <real>(1.0 / count), nabla)
+    begin_step(&descent.update, &descent.running, rate, cost / count)
+    descent.penalty = 1 / count if descent.by_batch else 1
     descend(net, descent, layers, parameters, nabla, states)
-    return cost
+    return cost * (m / count)
 
 
 cdef int run_epoch(

@@ -13,6 +13,7 @@ cdef extern from "fastnet_kernels.h" nogil:
     ctypedef struct Update "fastnet_update":
         int optimizer
         double momentum, beta1, beta2, eps, momentum_decay
+        bint eps_hat
         double eta_minus, eta_plus, step_min, step_max
         double scale, clip, l2, l1, weight_decay
         double rate, step_m, step_g, root
@@ -28,7 +29,8 @@ cdef extern from "fastnet_kernels.h" nogil:
         const double* rates
         double rate, clip_norm, max_norm, noise, keep_inputs
         uint64_t seed
-        bint in_place
+        bint in_place, by_batch
+        double penalty
 
     ctypedef struct Data "fastnet_data":
         const void* x

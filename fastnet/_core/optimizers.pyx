@@ -24,12 +24,12 @@ cdef class Updater:
 
     def __init__(self, str kernel, *, double momentum=0, double beta1=0, double beta2=0, double eps=0,
                  double momentum_decay=0, double eta_minus=0, double eta_plus=0, double step_min=0, double step_max=0,
-                 double weight_decay=0):
+                 double weight_decay=0, bint eps_hat=False):
         cdef int code = kernels.OPTIMIZERS.index(kernel)
         self.kernel = kernel
         self.n_states = kernels.OPTIMIZER_STATES[code]
         self.update = Update(
-            optimizer=code, momentum=momentum, beta1=beta1, beta2=beta2, eps=eps, momentum_decay=momentum_decay,
+            optimizer=code, momentum=momentum, beta1=beta1, beta2=beta2, eps=eps, eps_hat=eps_hat, momentum_decay=momentum_decay,
             eta_minus=eta_minus, eta_plus=eta_plus, step_min=step_min, step_max=step_max, weight_decay=weight_decay,
             scale=1, clip=INFINITY, l2=0, l1=0, rate=0, step_m=0, step_g=0, root=1, cost_grew=False)
 

@@ -19,6 +19,7 @@ class Recipe(NamedTuple):
     clip_value: float = math.inf
     max_norm: float = math.inf
     seed: int = 0                      # of dropout and noise, below 2^64
+    by_batch: bool = False             # means over a batch are by its own weights, and penalties are divided by their sum
 
     @property
     def in_place(self):
@@ -37,7 +38,7 @@ class Recipe(NamedTuple):
     @property
     def bare(self):
         """Nothing but gradient descent: the online path knows no more."""
-        return self.in_place and not any(self.l2) and not any(self.held) and not self.random
+        return self.in_place and not any(self.l2) and not any(self.held) and not self.random and not self.by_batch
 
 
 def plain_descent(updater, n_layers):

@@ -125,7 +125,7 @@ cdef class Run:
         descent.clip_norm, descent.max_norm = self.recipe.clip_norm, self.recipe.max_norm
         descent.noise, descent.keep_inputs = self.recipe.noise, self.recipe.keep_inputs
         descent.seed = self.recipe.seed
-        descent.in_place = self.recipe.in_place
+        descent.in_place, descent.by_batch, descent.penalty = self.recipe.in_place, self.recipe.by_batch, 1
 
     cdef describe_layers(self):
         cdef Py_ssize_t l
