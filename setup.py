@@ -32,10 +32,9 @@ def compile_args():
     """-fno-trapping-math lets gcc vectorise the activations; unlike -ffast-math neither it nor
     contraction to fused multiply-adds changes the state of the processor.  clang-cl takes the
     same flags with /clang: before them."""
-    flags = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+    flags = Path("src_c/flags.txt").read_text(encoding="ascii").split()      # libfastnet is compiled with them too
     if sys.platform == "win32":
         return [f"/clang:{flag}" for flag in flags]
-    flags.append("-fvisibility=hidden")
     if SYMBOLS:
         flags.append("-g")
     if DEBUG:

@@ -9,10 +9,11 @@ from pathlib import Path
 
 MOST_BYTES = 3_000_000
 GENERATED = r"\.(so|pyc|html)$|(_core|embed)/\w+\.c$"
-IN_SDIST = ("*.c", "*.h", "*.inc", "*.f90", "*.cpp", "*.pyx", "*.pxd", "*.py", "*.pyi", "*.md", "*.npz", "*.toml", "*.json",
+IN_SDIST = ("*.c", "*.h", "*.inc", "*.f90", "*.cpp", "*.pyx", "*.pxd", "*.py", "*.pyi", "*.md", "*.npz", "*.toml", "*.json", "*.txt", "*.in",
             "LICENSE", "Makefile", "py.typed")
 IN_WHEEL = ("fastnet/py.typed", "fastnet/__init__.pyi", "fastnet/_core/kernels.pxd", "fastnet/include/fastnet_kernels.h",
-            "fastnet/embed/include/fastnet.h", "fastnet/embed/include/fastnet_python.h", "fastnet/embed/capi.pxd",
+            "fastnet/embed/include/fastnet.h", "fastnet/embed/include/fastnet_python.h", "fastnet/embed/include/fastnet.f90",
+            "fastnet/embed/capi.pxd",
             "fastnet/datasets/digits.npz", "fastnet/datasets/README.md", "*.dist-info/licenses/LICENSE")
 NOT_IN_WHEEL = ("*.c", "*.pyx", "*.inc", "tests/*", "bench/*", "docs/*", "examples/*", "src_c/*", "*.safetensors", "*.html")
 

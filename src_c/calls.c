@@ -17,6 +17,12 @@ const char *fastnet_error_text(int code)
     case FASTNET_ERROR_ACTIVATION: return "no such activation, or softmax below the output layer";
     case FASTNET_ERROR_COST: return "no such cost, or its parameter or the number of outputs does not suit it";
     case FASTNET_ERROR_RATE: return "the learning rate must be finite";
+    case FASTNET_ERROR_FILE: return "the file cannot be read";
+    case FASTNET_ERROR_FORMAT: return "not a file that fastnet saved";
+    case FASTNET_ERROR_VERSION: return "saved by a newer fastnet in a way that this one cannot read";
+    case FASTNET_ERROR_DAMAGED: return "the file is damaged";
+    case FASTNET_ERROR_MEMORY: return "no memory";
+    case FASTNET_ERROR_LEVEL: return "FASTNET_CPU must name an instruction level that this processor has";
     default: return "unknown error code";
     }
 }

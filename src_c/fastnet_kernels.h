@@ -345,6 +345,8 @@ struct fastnet_model {
                      size_t depth_stride, REAL *packed);                                        \
         void (*unpack)(size_t lanes, size_t depth, const REAL *packed, size_t lane_stride,      \
                        size_t depth_stride, REAL *w);                                           \
+        size_t (*place)(const fastnet_layout *, const REAL *parameters, int derivatives,        \
+                        char *base, fastnet_packed *);                                          \
         size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
         void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
                          int32_t *columns, REAL *values);                                       \
@@ -397,6 +399,10 @@ extern const fastnet_api fastnet_api_table;
 extern const fastnet_kernels_f32 *fastnet_f32;
 extern const fastnet_kernels_f64 *fastnet_f64;
 
+/* Where vectors of half the width are at hand, the tables with these: AVX2 under AVX-512.  Else the same. */
+extern const fastnet_kernels_f32 *fastnet_half_f32;
+extern const fastnet_kernels_f64 *fastnet_half_f64;
+
 /* Levels of this build that this processor can run, weakest first. */
 int fastnet_n_levels(void);
 const char *fastnet_level_name(int level);
@@ -404,6 +410,13 @@ const char *fastnet_level_name(int level);
 /* Which level is in use, and another put in its place; 0, or -1 if there is no such level. */
 int fastnet_level(void);
 int fastnet_select_level(int level);
+
+/* The tables of one of these levels. */
+const fastnet_kernels_f32 *fastnet_f32_at(int level);
+const fastnet_kernels_f64 *fastnet_f64_at(int level);
+
+/* The level of this name, the best one for NULL or "", -1 if this processor has none of that name. */
+int fastnet_level_wanted(const char *name);
 
 /* What built these kernels: the compiler and its flags. */
 const char *fastnet_compiler(void);

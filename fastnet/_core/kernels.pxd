@@ -147,6 +147,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      float* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const float* packed, size_t lane_stride, size_t depth_stride,
                        float* w) noexcept nogil
+        size_t (*place)(const Layout*, const float* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
@@ -198,6 +199,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      double* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const double* packed, size_t lane_stride, size_t depth_stride,
                        double* w) noexcept nogil
+        size_t (*place)(const Layout*, const double* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
@@ -233,6 +235,8 @@ cdef extern from "fastnet_kernels.h" nogil:
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
+cdef const fastnet_kernels_f32** half32 # the same with vectors half as wide, where a level has them
+cdef const fastnet_kernels_f64** half64
 cdef UsersActivation* users             # (MAX_USERS,) activations of the user's own; see users.pyx
 cdef const Api* api                     # the functions of fastnet.h
 
@@ -341,6 +345,14 @@ cdef inline size_t padded(size_t n, real* dummy=NULL) noexcept nogil:
         return f64[0].padded(n)
 
 
+cdef inline size_t padded_by(const void* kernels, size_t n, real* dummy=NULL) noexcept nogil:
+    """n rounded up to whole vectors of a table of kernels."""
+    if real is float:
+        return (<const fastnet_kernels_f32*>kernels).padded(n)
+    else:
+        return (<const fastnet_kernels_f64*>kernels).padded(n)
+
+
 cdef inline void pack(
     size_t lanes, size_t depth, const real* w, size_t lane_stride, size_t depth_stride, real* packed,
 ) noexcept nogil:
@@ -351,14 +363,32 @@ cdef inline void pack(
         f64[0].pack(lanes, depth, w, lane_stride, depth_stride, packed)
 
 
-cdef inline void unpack(
-    size_t lanes, size_t depth, const real* packed, size_t lane_stride, size_t depth_stride, real* w,
+cdef inline void pack_by(
+    const void* kernels, size_t lanes, size_t depth, const real* w, size_t lane_stride, size_t depth_stride, real* packed,
 ) noexcept nogil:
-    """Panels back into w."""
+    """w into panels (src_c/packing.inc), as a table of kernels wants them."""
     if real is float:
-        f32[0].unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+        (<const fastnet_kernels_f32*>kernels).pack(lanes, depth, w, lane_stride, depth_stride, packed)
     else:
-        f64[0].unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+        (<const fastnet_kernels_f64*>kernels).pack(lanes, depth, w, lane_stride, depth_stride, packed)
+
+
+cdef inline void unpack_by(
+    const void* kernels, size_t lanes, size_t depth, const real* packed, size_t lane_stride, size_t depth_stride, real* w,
+) noexcept nogil:
+    """Such panels back into w."""
+    if real is float:
+        (<const fastnet_kernels_f32*>kernels).unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+    else:
+        (<const fastnet_kernels_f64*>kernels).unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+
+
+cdef inline const void* table(bint half, real* dummy=NULL) noexcept nogil:
+    """fastnet_kernels_f32 or _f64 as they are in use, or those with half vectors."""
+    if real is float:
+        return half32[0] if half else f32[0]
+    else:
+        return half64[0] if half else f64[0]
 
 
 cdef inline size_t count_nonzero(size_t n, const real* x) noexcept nogil:
@@ -380,32 +410,38 @@ cdef inline void compress(
 
 
 cdef inline void minibatch_epoch(
-    TrainerNet* net, const Data* data, Descent* descent, size_t batch_size, size_t max_rows,
+    const void* kernels, TrainerNet* net, const Data* data, Descent* descent, size_t batch_size, size_t max_rows,
     size_t first_share, size_t end_share, Progress* progress, real* dummy=NULL,
 ) noexcept nogil:
     """Batches from progress.rows on, in register tiles, by some shares (src_c/minibatch.inc)."""
     if real is float:
-        f32[0].minibatch_epoch(net, data, descent, batch_size, max_rows, first_share, end_share, progress)
+        (<const fastnet_kernels_f32*>kernels).minibatch_epoch(
+            net, data, descent, batch_size, max_rows, first_share, end_share, progress)
     else:
-        f64[0].minibatch_epoch(net, data, descent, batch_size, max_rows, first_share, end_share, progress)
+        (<const fastnet_kernels_f64*>kernels).minibatch_epoch(
+            net, data, descent, batch_size, max_rows, first_share, end_share, progress)
 
 
 cdef inline void online_epoch(
-    const TrainerNet* net, const Data* data, Descent* descent, size_t max_rows, Progress* progress, real* dummy=NULL,
+    const void* kernels, const TrainerNet* net, const Data* data, Descent* descent, size_t max_rows, Progress* progress,
+    real* dummy=NULL,
 ) noexcept nogil:
     """Samples from progress.rows on, one a step (src_c/online.inc)."""
     if real is float:
-        f32[0].online_epoch(net, data, descent, max_rows, progress)
+        (<const fastnet_kernels_f32*>kernels).online_epoch(net, data, descent, max_rows, progress)
     else:
-        f64[0].online_epoch(net, data, descent, max_rows, progress)
+        (<const fastnet_kernels_f64*>kernels).online_epoch(net, data, descent, max_rows, progress)
 
 
 cdef inline void infer(const Layout* net, const real* parameters, const real* x, real* out, real* work) noexcept nogil:
-    """One sample from the flat parameter vector (src_c/infer.inc); work holds 2 net.width values."""
+    """One sample from the flat parameter vector (src_c/infer.inc); work holds 2 net.width values.
+
+    In half vectors: sums over lanes are then shorter, and rows of weights seldom fill whole ones.
+    """
     if real is float:
-        f32[0].infer(net, parameters, x, out, work)
+        half32[0].infer(net, parameters, x, out, work)
     else:
-        f64[0].infer(net, parameters, x, out, work)
+        half64[0].infer(net, parameters, x, out, work)
 
 
 cdef inline void begin_step(Update* update, Running* running, double rate, double cost) noexcept nogil:

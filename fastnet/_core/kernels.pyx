@@ -17,6 +17,8 @@ cnp.import_array()
 cdef extern from "fastnet_kernels.h" nogil:
     const fastnet_kernels_f32* fastnet_f32
     const fastnet_kernels_f64* fastnet_f64
+    const fastnet_kernels_f32* fastnet_half_f32
+    const fastnet_kernels_f64* fastnet_half_f64
     int fastnet_n_levels()
     const char* fastnet_level_name(int level)
     int fastnet_level()
@@ -32,6 +34,8 @@ cdef extern from "fastnet_kernels.h" nogil:
 
 f32 = &fastnet_f32
 f64 = &fastnet_f64
+half32 = &fastnet_half_f32
+half64 = &fastnet_half_f64
 api = &fastnet_api_table
 users = fastnet_users
 
@@ -75,6 +79,11 @@ select_level(os.environ.get("FASTNET_CPU") or LEVELS[len(LEVELS) - 1])
 def lanes(dtype):
     """Values of float32 or float64 that a vector holds at the level in use."""
     return padded[float](1) if dtype == np.float32 else padded[double](1)
+
+
+def half_lanes(dtype):
+    """The same of a vector half as wide, where there are kernels with such; else of any."""
+    return padded_by[float](half32[0], 1) if dtype == np.float32 else padded_by[double](half64[0], 1)
 
 
 FUNCTIONS = {"exp": -1, "log": -2, "log1p": -3}

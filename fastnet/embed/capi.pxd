@@ -33,6 +33,12 @@ cdef enum:
     FASTNET_ERROR_ACTIVATION = 8
     FASTNET_ERROR_COST = 9
     FASTNET_ERROR_RATE = 10
+    FASTNET_ERROR_FILE = 11
+    FASTNET_ERROR_FORMAT = 12
+    FASTNET_ERROR_VERSION = 13
+    FASTNET_ERROR_DAMAGED = 14
+    FASTNET_ERROR_MEMORY = 15
+    FASTNET_ERROR_LEVEL = 16
 
 # The net of a FrozenNetwork, the model of a TrainingModel, or of the capsule of either: valid as long as
 # that object lives.  TypeError for anything else.

@@ -46,7 +46,13 @@ enum {
     FASTNET_ERROR_LAYERS = 7,         /* no layers, a layer of no neurons, or more parameters than memory has addresses */
     FASTNET_ERROR_ACTIVATION = 8,     /* no such activation, or softmax below the outputs */
     FASTNET_ERROR_COST = 9,           /* no such cost, a parameter that it cannot have, or outputs that it does not fit */
-    FASTNET_ERROR_RATE = 10           /* a learning rate that is NaN or infinite */
+    FASTNET_ERROR_RATE = 10,          /* a learning rate that is NaN or infinite */
+    FASTNET_ERROR_FILE = 11,          /* a file that cannot be read */
+    FASTNET_ERROR_FORMAT = 12,        /* not a file that net.save wrote */
+    FASTNET_ERROR_VERSION = 13,       /* one that a newer fastnet wrote, in a way that this one cannot read */
+    FASTNET_ERROR_DAMAGED = 14,       /* cut off, changed, or not consistent in itself */
+    FASTNET_ERROR_MEMORY = 15,        /* no memory */
+    FASTNET_ERROR_LEVEL = 16          /* FASTNET_CPU names no instruction level of this processor */
 };
 
 /* Every function: X(type, name without fastnet_, (arguments)).  Append only: the position is the place in
@@ -173,6 +179,25 @@ enum {
 #define FASTNET_DECLARE(type, name, arguments) FASTNET_PUBLIC type fastnet_##name arguments;
 FASTNET_FUNCTIONS(FASTNET_DECLARE)
 #undef FASTNET_DECLARE
+#endif
+
+/* libfastnet alone: nets from the files that net.save("net.safetensors") writes, with no Python.
+ *
+ *   open            reads a file and packs its net for the best instructions of the processor, or those that the
+ *                   environment variable FASTNET_CPU names (baseline, avx2, avx512); costs are passed over
+ *   open_memory     the same from `size` bytes at any address, which are not needed afterwards
+ *   open_message    of the last of these calls in this thread: what was wrong and where, "" if nothing was;
+ *                   valid until the next
+ *   close           frees the net; NULL is nothing to do
+ *
+ * Both return an error code, and *net is then NULL.  Whatever bytes they are given, they touch no other memory, never
+ * run anything of them, and take memory in proportion to the length of the file.  Any number of threads may open,
+ * call and close nets at once; a net is closed when no call on it is under way. */
+#ifndef FASTNET_BY_TABLE
+FASTNET_PUBLIC int fastnet_open(const char *path, fastnet_net **net);
+FASTNET_PUBLIC int fastnet_open_memory(const void *bytes, size_t size, fastnet_net **net);
+FASTNET_PUBLIC const char *fastnet_open_message(void);
+FASTNET_PUBLIC void fastnet_close(fastnet_net *net);
 #endif
 
 /* The same functions as a table: what Python's package hands to extension modules. */
