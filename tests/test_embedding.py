@@ -3,8 +3,10 @@
 import ctypes
 import gc
 import mmap
+import re
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,8 +239,11 @@ def test_a_learning_rate_that_is_not_finite_is_refused(rate, dtype, rng):
 
 def test_every_code_has_a_sentence(rng):
     text = fn.Network([1, 1]).freeze().ctypes.error_text
-    assert len({text(code) for code in range(11)}) == 11
-    assert text(-1) == text(11) == text(2**31 - 1) == "unknown error code"
+    header = (Path(fn.get_include()) / "fastnet.h").read_text(encoding="utf-8")
+    codes = [int(code) for code in re.findall(r"\bFASTNET_(?:OK|ERROR_\w+) = (\d+)", header)]
+    assert codes == list(range(len(codes))) and len(codes) > RATE
+    assert len({text(code) for code in codes} | {text(-1)}) == len(codes) + 1
+    assert text(-1) == text(len(codes)) == text(2**31 - 1) == "unknown error code"
 
 
 # -- memory ------------------------------------------------------------------------------
