@@ -1,6 +1,7 @@
 """Training from code that owns its loop: parameters, samples and work space are the caller's."""
 
 import ctypes
+import gc
 
 import numpy as np
 import pytest
@@ -156,6 +157,34 @@ def test_a_work_space_serves_fewer_samples_and_a_number_beyond_memory_has_none(d
     assert sizes == sorted(sizes)
     for m in (2**60, 2**63, 2**64 - 1):
         assert call.workspace_size(model.address, m) == 2**64 - 1
+
+
+def test_an_activation_of_the_users_own_is_called_and_kept(rng):
+    """Behind ctypes: cosh, whose value on padding is 1."""
+    vector = ctypes.POINTER(ctypes.c_double)
+    signature = ctypes.CFUNCTYPE(None, ctypes.c_ssize_t, vector, vector, ctypes.c_void_p)
+
+    def behind(f):
+        @signature
+        def call(n, z, out, context):
+            np.ctypeslib.as_array(out, (n,))[:] = f(np.ctypeslib.as_array(z, (n,)))
+        return call
+
+    own = fn.activations.custom(behind(np.cosh), behind(np.sinh), name="hyperbolic")
+    net = fn.Network([3, 5, 2], activation=own, output="identity", seed=0)
+    X, Y = batch(rng, net, 4)
+    (cost, nabla), parameters = net.value_and_gradient(X, Y), net.parameters.copy()
+    model = fn.TrainingModel(net)
+    del own, net
+    gc.collect()
+    found, gradient = Caller(model).value_and_gradient(parameters, X, Y)
+    assert found == pytest.approx(cost, rel=1e-13) and error_in_eps(gradient, nabla, np.dtype(float)) <= 100
+
+
+def test_an_activation_of_python_functions_is_refused():
+    own = fn.activations.custom(np.cosh, np.sinh, name="hyperbolic")
+    with pytest.raises(TypeError, match="net must have activations that compiled code can call; got Python functions, 'hyperbolic'"):
+        fn.TrainingModel(fn.Network([2, 3, 1], activation=own, output="tanh"))
 
 
 def test_a_cost_of_python_functions_is_refused():

@@ -36,13 +36,15 @@ def main(folder):
     model = fn.TrainingModel(net)
     for rate in (0.5, 0.2, 0.05):
         cost = pendulum.learn(model, net.parameters, 40_000, rate)
-    try:
-        pendulum.learn(model, net.parameters[1:], 1, 0.1)
-        raise SystemExit("a parameter vector of the wrong length was taken")
-    except ValueError as error:
-        print("refused:", error)
-
     state = np.array([1.0, 0.0])
+    for refused in (lambda: pendulum.learn(model, net.parameters[1:], 1, 0.1), lambda: pendulum.swing(net, state, 0.01, 1)):
+        try:
+            refused()
+        except (TypeError, ValueError) as error:
+            print(f"{type(error).__name__}: {error}")
+        else:
+            raise SystemExit("a parameter vector of the wrong length, or a net that is not frozen, was taken")
+
     pendulum.swing(net.freeze(), state, 0.01, 1000)
     truth = exactly(np.array([1.0, 0.0]), 0.01, 1000)
     x, y = np.array([0.3, -0.2]), np.empty(1)

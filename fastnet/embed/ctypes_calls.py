@@ -7,7 +7,7 @@ from fastnet.embed import capi
 
 OWNER, COUNT, ARRAY, RATE = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_double
 
-# Arrays of each function, in order: those of a length, then single numbers as they stand among them.
+# The arguments of each function between m and the work space: arrays, but C, where the cost goes, and R, the rate.
 NET = {"eval": "xy", "jacobian": "xj", "value_and_jacobian": "xyj", "jvp": "xvo", "vjp": "xuo"}
 MODEL = {"model_eval": "pxa", "model_value_and_gradient": "pxyCg", "model_vjp": "pxug", "model_sgd_step": "pxyRC"}
 
