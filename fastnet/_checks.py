@@ -301,9 +301,14 @@ def check_metrics(metrics):
     return checked
 
 
+def holds_labels(Y, n_out):
+    """Whether checked targets are classes: labels, or 0 and 1 for one output."""
+    return Y.ndim == 1 or bool(n_out == 1 and ((Y == 0) | (Y == 1)).all())
+
+
 def check_metric_targets(metrics, Y, n_out):
     """Accuracy needs labels, r2 numbers."""
-    labels = Y.ndim == 1 or (n_out == 1 and ((Y == 0) | (Y == 1)).all())
+    labels = holds_labels(Y, n_out)
     if metrics.get("accuracy") == "accuracy" and not labels:
         raise ValueError(f"metrics: accuracy needs labels, shape ({len(Y)},), or 0 and 1 for one output; "
                          f"got targets of shape {Y.shape}")

@@ -37,6 +37,7 @@ class Network(Differentiable, Engine):
     activation : str or sequence of str
         One of fastnet.activations.NAMES ("sigmoid", "tanh", "relu", "gelu", ...) for all layers
         after the input, or one per layer after the input; "softmax" in the output layer only.
+        Your own are made by fn.activations.custom(value, derivative).
     output : str, optional
         Activation of the output layer; None: as `activation` says.
     cost : str or fastnet.costs.Cost

@@ -34,9 +34,9 @@ cdef extern from "fastnet_kernels.h" nogil:
 
 f32 = &fastnet_f32
 f64 = &fastnet_f64
-api = &fastnet_api_table
 half32 = &fastnet_half_f32
 half64 = &fastnet_half_f64
+api = &fastnet_api_table
 users = fastnet_users
 
 

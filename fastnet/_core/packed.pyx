@@ -89,7 +89,12 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     return packed
 
 
-cdef size_t place(Packed packed, const Layout* layout, const real* parameters, bint derivatives, char* base) noexcept:
+cdef void repack(Packed packed, const Layout* layout, const real* parameters) noexcept nogil:
+    """Other parameters into the room of a net that was not packed for derivatives."""
+    place[real](packed, layout, parameters, False, <char*>aligned(<uintptr_t>packed.memory))
+
+
+cdef size_t place(Packed packed, const Layout* layout, const real* parameters, bint derivatives, char* base) noexcept nogil:
     """src_c/place.inc, for the kernels of this packing."""
     if real is float:
         return packed.f32.place(layout, parameters, derivatives, base, &packed.net)

@@ -15,7 +15,8 @@ WIDE_ROWS = 512
 WIDE_WEIGHTS = 200_000  # weights from which a block has WIDE_ROWS
 
 # The work of a step is counted in vector operations: one multiply-add of a whole vector each.  What
-# else a kernel does is counted in the same coin:
+# else a kernel does is counted in the same coin.  bench/thresholds.py times the ways that are not taken: 1.01 to 2.3
+# times as long as those that are, on eleven layers and batches.
 TRANSPOSE = 6           # to turn one vector of weights round: log2(lanes) shuffles, a load and a store
 DOT = 3                 # to sum a vector's lanes, taken many at a time: two shuffles and an addition a vector
 
@@ -133,10 +134,11 @@ def plan_layer(l, p, n, m, lanes):
     return LayerPlan("outputs", "tiles", way, "tiles")
 
 
-# Below these densities of the inputs zeros are skipped.  Measured on MNIST alone, float32, where 19 % are not 0:
-# [784, 30, 10] online 0.8 us in place of 1.5, batch 128 101 in place of 132; where they cross is estimated.
+# Below these densities of the inputs zeros are skipped.  Time with zeros skipped over dense, at 20, 30, 40, 50 % that
+# are not 0 (bench/thresholds.py, float32, AVX-512): [784, 30, 10] online 0.43, 0.71, 0.85, 0.90; [784, 100, 10] 0.40, 0.64,
+# 0.86, 1.13; batch 10 0.52, 0.78, 1.05, 1.30; batch 128 0.57, 0.85, 1.15, 1.43; [784, 100, 10] batch 32 0.57, 0.88, 1.23.
 SPARSE_ONLINE = 0.5
-SPARSE_MINIBATCH = 0.3
+SPARSE_MINIBATCH = 0.35
 
 # A step of fewer vector operations a thread is not worth dividing.  Counted, some 3 microseconds a thread.
 SHARE_OPERATIONS = 10_000
@@ -167,8 +169,11 @@ class InferencePlan(NamedTuple):
     threads: int
 
 
-# Counted: packing costs about as much as the products of PACK_FROM samples save.
-PACK_FROM = 8
+# Rows from which weights are packed for the call, or samples put in lanes.  Time sample by sample over that at 8, 16, 32
+# rows (bench/thresholds.py, float32, AVX-512): [4, 8, 3] 0.64, 0.85, 1.09; [10, 64, 64, 1] 0.62, 0.90, 1.61; [784, 30, 10]
+# 0.69, 0.99, 1.30; [64, 128, 128, 10] 0.80, 1.14, 1.15; [784, 512, 512, 10] 1.14, 1.58, 2.09.
+PACK_FROM = 16
+DERIVE_FROM = 8                # the same of derivatives, counted
 NARROW = 64                    # FASTNET_NARROW: up to here samples lie in lanes
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
 THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
@@ -202,4 +207,4 @@ def plan_inference(sizes, m, threads=1, python=False):
 
 def plan_derivatives(m, python=False):
     """Whether derivatives at m samples are taken through packed weights ("tiles") or "plain"."""
-    return "tiles" if not python and fast_paths() and m >= PACK_FROM else "plain"
+    return "tiles" if not python and fast_paths() and m >= DERIVE_FROM else "plain"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 def get_include():
-    """The directory of fastnet.h and fastnet_python.h, for compilers: `-I`, `include_dirs=[...]`.
+    """The directory of fastnet.h, fastnet_python.h and fastnet.f90, for compilers: `-I`, `include_dirs=[...]`.
 
     Returns
     -------
@@ -15,6 +15,6 @@ def get_include():
     >>> import os
     >>> import fastnet as fn
     >>> sorted(os.listdir(fn.get_include()))
-    ['fastnet.h', 'fastnet_python.h']
+    ['fastnet.f90', 'fastnet.h', 'fastnet_python.h']
     """
     return str(Path(__file__).with_name("include"))
