@@ -82,7 +82,8 @@ def test_a_class_has_the_fields_of_its_stub_and_no_public_method_more(name):
         assert all(hasattr(made[name], member) for member in stubbed)
     else:
         net = fn.Network([2, 3, 1], seed=0)
-        example = net if name == "Network" else fn.TrainingModel(net) if name == "TrainingModel" else net.freeze()
+        made = {"Network": lambda: net, "FrozenNetwork": net.freeze, "TrainingModel": lambda: fn.TrainingModel(net), "Scaling": fn.Scaling}
+        example = made[name]()
         assert all(hasattr(example, member) for member in stubbed)
 
 
