@@ -513,3 +513,37 @@ def test_a_scaling_is_a_plain_unchangeable_value():
         scaling.input_unit[0] = 3
     with pytest.raises(TypeError, match="scaling must be a fastnet.Scaling or None"):
         fn.Network([2, 1]).scaling = (1, 2)
+
+
+# -- many nets, other code ---------------------------------------------------
+
+def test_many_nets_scale_as_each_does_alone(data):
+    X, Y = data
+    options = {"epochs": 3, "scale": "standardize", "learning_rate": 0.01}
+    fits = fn.fit_many([{"seed": 1}, {"seed": 2}], X, Y, sizes=[3, 4, 2], output="identity", **options)
+    for fit, seed in zip(fits, (1, 2)):
+        alone = fn.Network([3, 4, 2], output="identity", seed=seed)
+        alone.fit(X, Y, seed=seed, **options)
+        assert fit.net.scaling == alone.scaling and fit.net.parameters.tobytes() == alone.parameters.tobytes()
+
+
+def test_folds_learn_from_what_they_train_on_and_are_judged_in_original_units(data):
+    X, Y = data
+
+    def worst(targets, outputs):
+        return float(np.abs(targets - outputs).max())
+
+    found = fn.cross_validate({"sizes": [3, 4, 2], "output": "identity"}, X, Y, folds=3, epochs=2, scale="standardize",
+                              learning_rate=0.01, metrics=[worst], seed=0)
+    for fold in found.folds:
+        rest = np.setdiff1d(np.arange(len(X)), fold.rows)
+        assert_allclose(fold.fit.net.scaling.input_offset, X[rest].mean(0), rtol=1e-12)
+        assert fold.scores["worst"] == pytest.approx(worst(Y[fold.rows], fold.fit.net(X[fold.rows])), rel=1e-9)
+
+
+def test_a_model_for_other_code_refuses_a_net_that_scales(data):
+    net = fitted(data)
+    with pytest.raises(ValueError, match="net must not scale where its parameters are trained by other code"):
+        fn.TrainingModel(net)
+    net.scaling = None
+    assert fn.TrainingModel(net).n_parameters == net.n_parameters
