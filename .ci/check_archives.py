@@ -9,8 +9,8 @@ from pathlib import Path
 
 MOST_BYTES = 3_000_000
 GENERATED = r"\.(so|pyc|html)$|(_core|embed)/\w+\.c$"
-IN_SDIST = ("*.c", "*.h", "*.inc", "*.f90", "*.cpp", "*.pyx", "*.pxd", "*.py", "*.pyi", "*.md", "*.npz", "*.toml", "*.json", "*.txt", "*.in",
-            "LICENSE", "Makefile", "py.typed")
+IN_SDIST = ("*.c", "*.h", "*.inc", "*.f90", "*.cpp", "*.pyx", "*.pxd", "*.py", "*.pyi", "*.md", "*.npz", "*.toml", "*.json",
+            "*.txt", "*.in", "LICENSE", "Makefile", "py.typed")
 IN_WHEEL = ("fastnet/py.typed", "fastnet/__init__.pyi", "fastnet/_core/kernels.pxd", "fastnet/include/fastnet_kernels.h",
             "fastnet/embed/include/fastnet.h", "fastnet/embed/include/fastnet_python.h", "fastnet/embed/include/fastnet.f90",
             "fastnet/embed/capi.pxd",

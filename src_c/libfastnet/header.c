@@ -115,8 +115,10 @@ static int read_layout(const fastnet_metadata *found, uint64_t n_bytes, fastnet_
     header->itemsize = fastnet_text_is(value[FASTNET_KEY_DTYPE], "float32") ? 4 : fastnet_text_is(value[FASTNET_KEY_DTYPE], "float64") ? 8 : 0;
     if (!header->itemsize)
         return fastnet_fail(failure, FASTNET_ERROR_FORMAT, "dtype must be float32 or float64; got %.*s", FASTNET_QUOTED(value[FASTNET_KEY_DTYPE]));
-    if (n_bytes % header->itemsize || n_bytes > PTRDIFF_MAX / 256)         /* packed it takes up to 64 times as much */
+    if (n_bytes % header->itemsize)
         return fastnet_fail(failure, FASTNET_ERROR_DAMAGED, "damaged: %" PRIu64 " bytes of data", n_bytes);
+    if (n_bytes > PTRDIFF_MAX / 256)                    /* narrow layers take up to 64 times as much, packed */
+        return fastnet_fail(failure, FASTNET_ERROR_MEMORY, "%" PRIu64 " bytes of data are too many for this machine", n_bytes);
     if (read_checksum(value[FASTNET_KEY_CHECKSUM], &header->checksum))
         return fastnet_fail(failure, FASTNET_ERROR_DAMAGED, "damaged: checksum %.*s does not fit the format",
                             FASTNET_QUOTED(value[FASTNET_KEY_CHECKSUM]));

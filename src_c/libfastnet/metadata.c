@@ -65,6 +65,9 @@ int fastnet_check_metadata(const fastnet_metadata *found, fastnet_failure *failu
     const fastnet_text *value = found->value;
     if (!found->found || !value[FASTNET_KEY_FORMAT].start || !fastnet_text_is(value[FASTNET_KEY_FORMAT], "fastnet"))
         return fastnet_fail(failure, FASTNET_ERROR_FORMAT, "not a fastnet file: a safetensors file without fastnet's metadata");
+    if (fastnet_text_is(value[FASTNET_KEY_FORMAT_VERSION], "2"))
+        return fastnet_fail(failure, FASTNET_ERROR_VERSION, "the net scales its inputs or targets (format_version 2), which "
+                            "libfastnet does not: save net.copy().fold_scaling() instead");
     if (!value[FASTNET_KEY_FORMAT_VERSION].start || !fastnet_text_is(value[FASTNET_KEY_FORMAT_VERSION], "1"))
         return fastnet_fail(failure, FASTNET_ERROR_VERSION, "format_version must be 1 for this libfastnet; got %.*s",
                             FASTNET_QUOTED(value[FASTNET_KEY_FORMAT_VERSION]));
