@@ -1,5 +1,6 @@
 """Every example is built and run, in a directory of its own, as a reader would."""
 
+import importlib.util
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,15 @@ def test_an_example_runs(example, tmp_path):
                           cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["built"]
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_an_example_of_one_file_runs(example, tmp_path):
+    if "numba" in example and not importlib.util.find_spec("numba"):
+        pytest.skip("numba is not installed")
+    done = subprocess.run([sys.executable, EXAMPLES / example], capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout and not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not beside the tests")
