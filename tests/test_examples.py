@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-NEEDS = {"embed_c_standalone": "cc", "embed_cpp": "c++", "embed_fortran": "gfortran"}     # compiled ones
+NEEDS = {"embed_c_standalone": "cc", "embed_cpp": "c++", "embed_fortran": "gfortran", "lorenz": "cc"}     # compiled ones
+QUICK = {"lorenz"}                # these take --quick
 
 
 @pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/run.py")))
@@ -17,10 +18,18 @@ def test_an_example_runs(example, tmp_path):
     compiler = NEEDS.get(example)
     if compiler and not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
-    done = subprocess.run([sys.executable, EXAMPLES / example / "run.py", tmp_path / "built"], capture_output=True, text=True,
-                          cwd=tmp_path, timeout=300)
+    done = subprocess.run([sys.executable, EXAMPLES / example / "run.py", tmp_path / "built", *["--quick"] * (example in QUICK)],
+                          capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["built"]
+
+
+@pytest.mark.skipif(not (EXAMPLES / "lorenz").is_dir() or not shutil.which("cc"), reason="needs the example and cc")
+def test_the_picture_of_the_lorenz_surrogate_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    subprocess.run([sys.executable, EXAMPLES / "lorenz" / "run.py", tmp_path, "--quick", "--png", tmp_path / "lorenz.png"],
+                   check=True, capture_output=True, timeout=300)
+    assert (tmp_path / "lorenz.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
