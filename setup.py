@@ -53,16 +53,17 @@ def link_args():
 
 def extensions():
     """One extension per .pyx; only `kernels` is linked with the C kernels."""
-    for source in sorted(glob("fastnet/_core/*.pyx")):
+    for source in sorted(glob("fastnet/_core/*.pyx") + glob("fastnet/embed/*.pyx")):
         name = Path(source).stem
         yield Extension(
-            f"fastnet._core.{name}",
+            ".".join(Path(source).with_suffix("").parts),
             [source] + (sorted(glob("src_c/*.c")) if name == "kernels" else []),
-            include_dirs=["src_c", np.get_include()],
-            depends=sorted(glob("src_c/*.inc") + glob("src_c/*.h")),
+            include_dirs=["src_c", "fastnet/embed/include", np.get_include()],
+            depends=sorted(glob("src_c/*.inc") + glob("src_c/*.h")) + ["fastnet/embed/include/fastnet.h"],
             libraries=["m"] if name == "kernels" and sys.platform != "win32" else [],      # sin of huge arguments
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
-                           ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(compile_args()))],
+                           ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(compile_args()))]
+            + ([("FASTNET_BY_TABLE", None)] if name == "capi" else []),
             extra_compile_args=compile_args(),
             extra_link_args=link_args(),
         )

@@ -67,17 +67,16 @@ def numba_loops():
 
 def in_c(loop, f, x, y, jacobian):
     """Loops over the kernels: values(count) and jacobians(count)."""
-    calls = kernels.CALLS[f.dtype.name]
-    size = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(calls["workspace"])(f._address, 1)
-    work = np.empty(size, np.uint8)
+    calls = f.ctypes
+    work = np.empty(calls.workspace_size(calls.owner, 1), np.uint8)
     at = [ctypes.c_void_p(array.ctypes.data) for array in (x, y, jacobian, work)]
 
     def call(function, which, arrays):
         def run(n, held=(f, x, y, jacobian, work)):             # what the pointers point to
-            function(ctypes.c_void_p(calls[which]), ctypes.c_size_t(n), ctypes.c_void_p(f._address), ctypes.c_size_t(1), *arrays)
+            function(ctypes.cast(getattr(calls, which), ctypes.c_void_p), ctypes.c_size_t(n), calls.owner, ctypes.c_size_t(1), *arrays)
         return run
 
-    return call(loop.values, "value", [at[0], at[1], at[3]]), call(loop.jacobians, "value_and_jacobian", at)
+    return call(loop.values, "eval", [at[0], at[1], at[3]]), call(loop.jacobians, "value_and_jacobian", at)
 
 
 def numba(effort, quick):

@@ -17,7 +17,7 @@ _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", 
                  "reference", "schedules")
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
-           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
+           "TrainingModel", "__version__", "activations", "callbacks", "costs", "datasets", "get_include", "load", "optimizers", "reference", "resume",
            "roof", "schedules", "show_config", *_OPTIMIZERS]
 
 
@@ -32,6 +32,12 @@ def __getattr__(name):
     if name == "FrozenNetwork":
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork
+    if name == "TrainingModel":
+        from fastnet.embed.training_model import TrainingModel
+        return TrainingModel
+    if name == "get_include":
+        from fastnet.embed.include_directory import get_include
+        return get_include
     if name == "load":
         from fastnet.persistence import load
         return load

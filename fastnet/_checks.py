@@ -113,6 +113,26 @@ def check_name(name, value):
     return value
 
 
+def address_of(function):
+    """The address of compiled code or of what it is handed: an int, a ctypes function or pointer, what has `.address`."""
+    if function is None:
+        return 0
+    if isinstance(function, int):
+        return function
+    if isinstance(getattr(function, "address", None), int):      # a numba cfunc
+        return function.address
+    import ctypes
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def compiled_code(function):
+    """The address of what is compiled code, else 0."""
+    try:
+        return 0 if isinstance(function, bool) else address_of(function)
+    except Exception:                  # ctypes.ArgumentError is no TypeError
+        return 0
+
+
 def check_seed(seed):
     """A numpy Generator: of its own from an int or None, the very one if one is given."""
     if isinstance(seed, np.random.Generator):
@@ -170,11 +190,16 @@ def check_sizes(sizes):
     return sizes
 
 
+def check_activation(name, activation):
+    """A known name, or an activation of the user's own."""
+    return activation if hasattr(activation, "functions") else check_choice(name, activation, kernels.ACTIVATIONS)
+
+
 def check_activations(activation, output, n_layers):
-    """One known name per layer after the input."""
+    """One known name, or activation of the user's own, per layer after the input."""
     if isinstance(activation, str):
         names = [activation] * n_layers
-        check_choice("activation", activation, kernels.ACTIVATIONS)
+        check_activation("activation", activation)
     elif hasattr(activation, "__iter__"):
         names = list(activation)
         if output is not None and len(names) == n_layers - 1:
@@ -185,8 +210,8 @@ def check_activations(activation, output, n_layers):
     else:
         raise TypeError(f"activation must be a name or a sequence of names; got {describe(activation)}")
     if output is not None:
-        names[-1] = check_choice("output", output, kernels.ACTIVATIONS)
-    names = tuple(check_choice(f"activation[{i}]", name, kernels.ACTIVATIONS) for i, name in enumerate(names))
+        names[-1] = check_activation("output", output)
+    names = tuple(check_activation(f"activation[{i}]", name) for i, name in enumerate(names))
     for i, name in enumerate(names[:-1]):
         if name in kernels.BY_ROW:
             raise ValueError(f"activation[{i}] must not be {name}, which couples the outputs of a sample and serves the "

@@ -61,7 +61,7 @@ class Progress:
             from tqdm.auto import tqdm
         except ImportError:
             return False
-        return tqdm(total=info.epochs, initial=info.epoch - 1, desc="epoch", unit="epoch", mininterval=0)
+        return tqdm(total=info.epochs, initial=info.epoch - 1, desc="epoch", unit="epoch")
 
     def close(self):
         if self.bar:

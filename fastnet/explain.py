@@ -78,11 +78,11 @@ def explain(net, batch_size, X, threads, training):
         X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
         density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
     if training:
-        python_cost = net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
-        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python_cost=python_cost)
+        python = net._calls_python() or net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
+        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python=python)
         threads, per_layer = chosen.shares, chosen.layers
     else:
-        chosen = plan.plan_inference(net.sizes, batch_size, threads)
+        chosen = plan.plan_inference(net.sizes, batch_size, threads, net._calls_python())
         threads = chosen.threads
         kernel = {"plain": "gemm", "samples": "gemv", "narrow": "samples in lanes"}.get(chosen.path, "tiles")
         per_layer = (plan.LayerPlan("", kernel, None, None),) * len(net.weights)

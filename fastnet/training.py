@@ -55,7 +55,7 @@ def start_run(net, X, batch_size, threads, recipe=None):
     sparse = isinstance(X, Compressed)
     count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
-                                bare=recipe.bare, dense=recipe.changes_inputs, python_cost=cost.python is not None)
+                                bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python())
     run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
     return run, compressed(X, count) if chosen.sparse and not sparse else X
 

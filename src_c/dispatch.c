@@ -86,25 +86,14 @@ const char *fastnet_compile_flags(void)
 }
 
 #define ACTIVATION_NAME_ENTRY(name, kind) #name,
-#define ACTIVATION_KIND_ENTRY(name, kind) kind,
 #define NAME_ENTRY(name) #name,
 
-static const int activation_kinds[] = {FASTNET_ACTIVATIONS(ACTIVATION_KIND_ENTRY)};
+fastnet_users_activation fastnet_users[FASTNET_MAX_USERS];
 
 const char *fastnet_activation_name(int code)
 {
     static const char *const names[] = {FASTNET_ACTIVATIONS(ACTIVATION_NAME_ENTRY)};
     return code >= 0 && code < FASTNET_N_ACTIVATIONS ? names[code] : NULL;
-}
-
-int fastnet_activation_reads_z(int code)
-{
-    return activation_kinds[code] == FASTNET_FROM_Z;
-}
-
-int fastnet_activation_by_row(int code)
-{
-    return activation_kinds[code] == FASTNET_BY_ROW;
 }
 
 const char *fastnet_cost_name(int code)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-NEEDS = {"embed_c_standalone": "cc", "embed_cpp": "c++", "embed_fortran": "gfortran", "lorenz": "cc"}     # compiled ones
+NEEDS = {"embed_c_extension": "cc", "embed_c_standalone": "cc", "embed_cpp": "c++", "embed_cython": "cc",
+         "embed_fortran": "gfortran", "lorenz": "cc"}                                 # compiled ones
 QUICK = {"lorenz"}                # these take --quick
 
 

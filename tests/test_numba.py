@@ -156,6 +156,8 @@ def test_code_that_found_the_net_outside_keeps_it_alive_and_no_longer(rng):
         return inner(x)
 
     outer(x)
+    for function in (inner, outer):                          # numba's notes for inspect_types hold the net as well
+        function.overloads.update({key: found._replace(type_annotation=None) for key, found in function.overloads.items()})
     del f, names["net"], names["inner"]
     gc.collect()
     clutter = [fn.Network([2, 6, 1], seed=rng).freeze() for _ in range(50)]         # where the net was, if it was freed

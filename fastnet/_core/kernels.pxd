@@ -44,6 +44,10 @@ cdef extern from "fastnet_kernels.h" nogil:
     int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
+    enum:
+        F32 "FASTNET_F32"
+        F64 "FASTNET_F64"
+
     ctypedef struct Progress "fastnet_progress":
         Py_ssize_t rows, steps
         double cost
@@ -96,27 +100,39 @@ cdef extern from "fastnet_kernels.h" nogil:
 
     int NARROW "FASTNET_NARROW"
 
-    ctypedef struct PackedNet "fastnet_packed":
+    ctypedef struct PackedNet "fastnet_net":
         size_t n_layers, width
         TrainerLayer* layer
         size_t input_ld
         const void* zeros
         const void* kernels
+        int precision
 
-    ctypedef struct activation_f32 "fastnet_activation_f32":
-        void (*value)(size_t n, const float* z, float* a) noexcept nogil
-        void (*prime)(size_t n, const float* z, const float* a, float* delta) noexcept nogil
-        void (*second)(size_t n, const float* z, const float* a, float* out) noexcept nogil
-        bint reads_z, by_row
+    ctypedef struct Model "fastnet_model":
+        Layout layout
 
-    ctypedef struct activation_f64 "fastnet_activation_f64":
-        void (*value)(size_t n, const double* z, double* a) noexcept nogil
-        void (*prime)(size_t n, const double* z, const double* a, double* delta) noexcept nogil
-        void (*second)(size_t n, const double* z, const double* a, double* out) noexcept nogil
-        bint reads_z, by_row
+    ctypedef struct Api "fastnet_api":
+        const char* (*error_text)(int code) noexcept nogil
+        size_t (*model_bytes)(size_t n_layers) noexcept nogil
+        int (*model_init)(Model* model, size_t n_bytes, int precision, size_t n_layers, const size_t* sizes,
+                          const int* activations, int cost, double cost_parameter) noexcept nogil
+
+    int N_ACTIVATIONS "FASTNET_N_ACTIVATIONS"
+    int MAX_USERS "FASTNET_MAX_USERS"
+    bint reads_z "fastnet_activation_reads_z"(int code)
+    bint by_row "fastnet_activation_by_row"(int code)
+
+    ctypedef struct UsersActivation "fastnet_users_activation":
+        void* value
+        void* derivative
+        void* second
+        void* context
+        bint python
 
     ctypedef struct fastnet_kernels_f32:
-        activation_f32* activation
+        void (*activate)(int activation, size_t n, const float* z, float* a) noexcept nogil
+        void (*times_prime)(int activation, size_t n, const float* z, const float* a, float* delta) noexcept nogil
+        void (*second_derivative)(int activation, size_t n, const float* z, const float* a, float* out) noexcept nogil
         double (*output_delta)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
                                size_t width, const float* z, const float* a, float* delta) noexcept nogil
         double (*output_cost)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
@@ -165,7 +181,9 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*roof_update)(size_t n, size_t passes, float shift, float* x) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
-        activation_f64* activation
+        void (*activate)(int activation, size_t n, const double* z, double* a) noexcept nogil
+        void (*times_prime)(int activation, size_t n, const double* z, const double* a, double* delta) noexcept nogil
+        void (*second_derivative)(int activation, size_t n, const double* z, const double* a, double* out) noexcept nogil
         double (*output_delta)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
                                size_t width, const double* z, const double* a, double* delta) noexcept nogil
         double (*output_cost)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
@@ -215,16 +233,13 @@ cdef extern from "fastnet_kernels.h" nogil:
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
-
-
-cdef inline bint reads_z(int code) noexcept nogil:
-    """Whether σ' and σ'' are taken from z, which training then keeps."""
-    return f64[0].activation[code].reads_z
+cdef UsersActivation* users             # (MAX_USERS,) activations of the user's own; see users.pyx
+cdef const Api* api                     # the functions of fastnet.h
 
 
 cdef inline Py_ssize_t calls_for(int code, Py_ssize_t m) noexcept nogil:
     """How many calls an activation takes for m rows: one, or one a row where it couples a row's values."""
-    return m if f64[0].activation[code].by_row else 1
+    return m if by_row(code) else 1
 
 
 cdef inline void activate(int code, Py_ssize_t m, Py_ssize_t n, const real* z, real* a) noexcept nogil:
@@ -233,9 +248,9 @@ cdef inline void activate(int code, Py_ssize_t m, Py_ssize_t n, const real* z, r
     cdef Py_ssize_t count = n if calls == m else m * n
     for i in range(calls):
         if real is float:
-            f32[0].activation[code].value(count, z + i * n, a + i * n)
+            f32[0].activate(code, count, z + i * n, a + i * n)
         else:
-            f64[0].activation[code].value(count, z + i * n, a + i * n)
+            f64[0].activate(code, count, z + i * n, a + i * n)
 
 
 cdef inline void times_prime(
@@ -246,9 +261,9 @@ cdef inline void times_prime(
     cdef Py_ssize_t count = n if calls == m else m * n
     for i in range(calls):
         if real is float:
-            f32[0].activation[code].prime(count, z + i * n, a + i * n, delta + i * n)
+            f32[0].times_prime(code, count, z + i * n, a + i * n, delta + i * n)
         else:
-            f64[0].activation[code].prime(count, z + i * n, a + i * n, delta + i * n)
+            f64[0].times_prime(code, count, z + i * n, a + i * n, delta + i * n)
 
 
 cdef inline void second_derivative(
@@ -259,9 +274,9 @@ cdef inline void second_derivative(
     cdef Py_ssize_t count = n if calls == m else m * n
     for i in range(calls):
         if real is float:
-            f32[0].activation[code].second(count, z + i * n, a + i * n, out + i * n)
+            f32[0].second_derivative(code, count, z + i * n, a + i * n, out + i * n)
         else:
-            f64[0].activation[code].second(count, z + i * n, a + i * n, out + i * n)
+            f64[0].second_derivative(code, count, z + i * n, a + i * n, out + i * n)
 
 
 cdef inline double output_delta_kernel(

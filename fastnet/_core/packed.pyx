@@ -11,7 +11,8 @@ from fastnet._core import plan as planning
 
 from fastnet._core cimport kernels
 from fastnet._core.kernels cimport (
-    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES, Data, PackedNet, TrainerLayer, pack, padded,
+    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_TRANSPOSED, F32, F64, INPUTS_IN_LANES, OUTPUTS_IN_LANES, Data, PackedNet,
+    TrainerLayer, pack, padded,
 )
 from fastnet._core.layout cimport ALIGNMENT, Cost, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
@@ -84,6 +85,7 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     packed.f32 = kernels.f32[0]
     packed.f64 = kernels.f64[0]
     packed.net.kernels = <const void*>packed.f32 if real is float else <const void*>packed.f64
+    packed.net.precision = F32 if real is float else F64
     packed.net.n_layers = layout.n_layers
     packed.layers = PyMem_RawCalloc(layout.n_layers, sizeof(TrainerLayer))
     packed.net.layer = <TrainerLayer*>packed.layers

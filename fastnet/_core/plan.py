@@ -47,7 +47,7 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False, python_cost=False):
+def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False, python=False):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -65,15 +65,15 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
         Gradient descent and nothing else: all that the online path knows.
     dense : bool
         Inputs are changed on the way in, so that zeros don't stay.
-    python_cost : bool
-        The cost is Python functions: only the plain engine calls them.
+    python : bool
+        The cost or an activation is Python functions: only the plain engine calls them.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if python_cost or not fast_paths():
+    if python or not fast_paths():
         return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
     if dense:
         density = 1.0
@@ -147,7 +147,7 @@ INFERENCE_ROWS = 96            # activations of a block stay in the second-level
 THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
 
 
-def plan_inference(sizes, m, threads=1):
+def plan_inference(sizes, m, threads=1, python=False):
     """The plan of a forward pass over m samples.
 
     Parameters
@@ -156,12 +156,14 @@ def plan_inference(sizes, m, threads=1):
     m : int
     threads : int
         How many may be used.
+    python : bool
+        An activation is Python functions: only the plain engine calls them.
 
     Returns
     -------
     InferencePlan
     """
-    if not fast_paths():
+    if python or not fast_paths():
         return InferencePlan("plain", max(1, min(m, 256)), 1)
     if m < PACK_FROM:
         return InferencePlan("samples", 1, 1)
@@ -184,6 +186,6 @@ def backward(in_lanes, p, n, lanes):
     return "transposed tiles" if n * -(-p // lanes) <= p * -(-n // lanes) + DOT * p else "dots"
 
 
-def plan_derivatives(m):
+def plan_derivatives(m, python=False):
     """Whether derivatives at m samples are taken through packed weights ("tiles") or "plain"."""
-    return "tiles" if fast_paths() and m >= PACK_FROM else "plain"
+    return "tiles" if not python and fast_paths() and m >= PACK_FROM else "plain"

@@ -94,7 +94,7 @@ cdef class Run:
             self.work = Workspace.for_training(self.net, plan.rows, 4 if self.single else 8)
             if recipe.random:
                 self.drops = Drops.for_layers(self.net, plan.rows, 4 if self.single else 8, recipe.keep)
-            self.nabla = None if recipe.in_place and not several_blocks and recipe.bare else np.empty_like(parameters)
+            self.nabla = None if recipe.in_place and recipe.bare and not (several_blocks or self.net.python) else np.empty_like(parameters)
             self.layers = <LayerDescent*>PyMem_RawCalloc(self.net.n_layers, sizeof(LayerDescent))
             if self.layers == NULL:
                 raise MemoryError("no memory to train")

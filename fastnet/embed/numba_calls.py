@@ -18,9 +18,7 @@ from numba.extending import (
     NativeValue, intrinsic, models, overload, overload_method, register_jitable, register_model, typeof_impl, unbox,
 )
 
-from fastnet._core import kernels
-
-TABLE = ("workspace", "value", "jacobian", "value_and_jacobian", "jvp", "vjp")    # C functions, behind the net's address
+TABLE = ("workspace_size", "eval", "jacobian", "value_and_jacobian", "jvp", "vjp")    # of fastnet.h, behind the net's address
 STACK_BYTES = 4096, 16384        # work space for one sample that lies on the stack of the thread that calls; more: an array
 
 
@@ -31,12 +29,12 @@ class NumbaNetwork:
     """
 
     def __init__(self, net):
-        calls = kernels.CALLS[net.dtype.name]
-        workspace = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(calls["workspace"])
+        calls = net.ctypes
+        addresses = [ctypes.cast(getattr(calls, name), ctypes.c_void_p).value for name in TABLE]
         self.net = net
-        self._table = np.array([net._address, *(calls[name] for name in TABLE)], np.uintp)
+        self._table = np.array([net.address, *addresses], np.uintp)
         self._address = self._table.ctypes.data
-        n_bytes = next((size for size in STACK_BYTES if size >= workspace(net._address, 1)), 0)
+        n_bytes = next((size for size in STACK_BYTES if size >= calls.workspace_size(calls.owner, 1)), 0)
         self._numba_type = NumbaNetworkType(net.dtype.name, net.sizes[0], net.sizes[-1], n_bytes)
         self.value, self.jacobian, self.value_and_jacobian = net.__call__, net.jacobian, net.value_and_jacobian
         self.jvp, self.vjp = net.jvp, net.vjp
@@ -178,9 +176,9 @@ def overload_space(net, x):
 
 # -- methods ---------------------------------------------------------------------
 
-def method_of_x(name, tail):
+def method_of_x(name, function, tail):
     """value or jacobian: (x, out=None), the result has `tail` behind its rows."""
-    run = c_function(name)
+    run = c_function(function)
 
     @overload_method(NumbaNetworkType, name)
     def method(net, x, out=None):
@@ -215,8 +213,8 @@ def method_of_two(name, operand, lengths):
     overload_method(NumbaNetworkType, name)(method)
 
 
-method_of_x("value", lambda net: (net.n_out,))
-method_of_x("jacobian", lambda net: (net.n_out, net.n_in))
+method_of_x("value", "eval", lambda net: (net.n_out,))
+method_of_x("jacobian", "jacobian", lambda net: (net.n_out, net.n_in))
 method_of_two("jvp", "v", lambda net: (net.n_in, net.n_out))
 method_of_two("vjp", "u", lambda net: (net.n_out, net.n_in))
 run_both = c_function("value_and_jacobian")
