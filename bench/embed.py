@@ -127,7 +127,7 @@ def calls(effort, quick, names):
     print(f"calls a second on one sample of {list(STORY)}, sigmoid, from Python where nothing else is said")
     for dtype in ("float64",) if quick else ("float32", "float64"):
         net = fn.Network(STORY, dtype=dtype, seed=0)
-        x, start = np.random.default_rng(0).random(STORY[0]).astype(dtype), np.array(net.parameters, np.float64)
+        x, start = np.random.default_rng(0).random(STORY[0]).astype(dtype), np.array(net.parameters)
         sides = own_sides(net, x)
         for module in found:
             try:
@@ -147,7 +147,7 @@ def calls(effort, quick, names):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="quad,numba,calls", help="which parts, separated by commas")
-    parser.add_argument("--peers", default="torch_by_hand,torch_nn,jax_scan,onnx_runtime", help="modules of bench/peers, or none")
+    parser.add_argument("--peers", default="torch_by_hand,jax_scan,onnx_runtime", help="modules of bench/peers, or none")
     parser.add_argument("--quick", action="store_true", help="little work and few turns: whether it runs")
     options = parser.parse_args()
     timing.clock = timing.time.process_time
