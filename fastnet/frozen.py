@@ -200,6 +200,99 @@ class FrozenNetwork(FrozenEngine):
         from fastnet.embed.fortran_export import export_fortran
         export_fortran(self, path, name, selftest)
 
+    def low_level_callable(self, kind, *, output=None, inputs=None, fixed=None):
+        """The net as a `scipy.LowLevelCallable`: scipy calls it in C, with no Python in between.
+
+        Parameters
+        ----------
+        kind : str
+            What will call it: "quad", "nquad", "dblquad" or "tplquad" of scipy.integrate, "ndimage.generic_filter",
+            "ndimage.generic_filter1d" or "ndimage.geometric_transform".
+        output : int, optional
+            Which of the net's outputs; needed where there is more than one.  A geometric transform takes all of them.
+        inputs : sequence of int, optional
+            The inputs that scipy's variables go to, first variable first; None: those that are not fixed, in order.
+        fixed : dict, optional
+            Inputs that keep a value: {input: number}.
+
+        Returns
+        -------
+        scipy.LowLevelCallable
+            It keeps the net alive.  Any number of threads may call it at once; its results are the bits of `f(x)`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If `kind` is none of these, `inputs` and `fixed` do not name every input once, or `output` is missing.
+
+        Notes
+        -----
+        No other scipy routine takes low-level callables: solve_ivp, root, minimize and the rest call Python
+        functions, such as the frozen net's own methods; docs/embedding.md has an example of each.
+
+        Integrals: the variables are the integration variables, innermost first, then what scipy's `args` gives.
+        quad passes all of them (``double (int, double *, void *)``), so another number of them gives NaN rather
+        than a wrong integral.  Filters: the values under the footprint, as scipy orders them, are the variables, and
+        another number of them is a RuntimeError.  scipy's numbers are double: a float32 net rounds them on their way in.
+        A call's work space lies on the stack, or, beyond 32 KiB (layers some thousand wide), comes from malloc.
+
+        Examples
+        --------
+        The integral of 3 x0 + 5 x1 + 1 over x0 from 0 to 2, x1 held at 1:
+
+        >>> import fastnet as fn
+        >>> from scipy.integrate import quad
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> round(quad(f.low_level_callable("quad", fixed={1: 1.0}), 0, 2)[0], 10)
+        18.0
+        """
+        from fastnet.embed.scipy_callables import low_level_callable
+        return low_level_callable(self, kind, output, inputs, fixed)
+
+    def numba(self):
+        """The net for functions that numba compiles.
+
+        Returns
+        -------
+        NumbaNetwork
+            With the methods ``value(x, out=None)``, ``jacobian(x, out=None)``, ``value_and_jacobian(x, out=None)``,
+            ``jvp(x, v, out=None)`` and ``vjp(x, u, out=None)``, inside functions under ``numba.njit`` and outside of them.
+
+        Raises
+        ------
+        ImportError
+            If numba is not installed.
+
+        Notes
+        -----
+        Arrays are C-contiguous, of the net's dtype, (n,) or batches (m, n); other kinds are a TypingError when numba
+        compiles the caller, other shapes a ValueError when it runs.  `out` must not overlap what is read.  With
+        `out` a call on one sample allocates nothing, up to a work space of 16 KiB (nets some hundred wide).
+
+        Calls are re-entrant: use them in ``prange``, results are the bits of one thread.  A function that takes the net as an
+        argument serves every net of the same dtype, inputs and outputs with one compilation and may be cached
+        (``cache=True``).  One that finds it as a global or in its closure has its address in the code: numba refuses to
+        cache that, and the code keeps the net alive.  What holds the net in another way, as a jitclass does,
+        must see to it that this object lives on.
+
+        Examples
+        --------
+        >>> import fastnet as fn, numba, numpy as np
+        >>> f = fn.Network([2, 1], activation="identity", init=([[[3.0, 5.0]]], [[1.0]])).freeze()
+        >>> @numba.njit
+        ... def euler(net, x, n):
+        ...     for _ in range(n):
+        ...         x = x + 0.5 * net.value(x)
+        ...     return x, net.jacobian(x)
+        >>> euler(f.numba(), np.zeros(2), 1)
+        (array([0.5, 0.5]), array([[3., 5.]]))
+        """
+        try:
+            from fastnet.embed.numba_calls import NumbaNetwork
+        except ImportError as error:
+            raise ImportError("FrozenNetwork.numba needs numba, which cannot be imported: python -m pip install numba") from error
+        return NumbaNetwork(self)
+
     def _jacobian(self, X, out):
         from fastnet.derivatives import frozen_jacobian
         return frozen_jacobian(self, X, out)

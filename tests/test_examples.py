@@ -1,5 +1,6 @@
 """Every example is built and run, in a directory of its own, as a reader would."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -10,8 +11,9 @@ import pytest
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 NEEDS = {"embed_c_extension": "cc", "embed_c_standalone": "cc", "embed_cpp": "c++", "embed_cython": "cc",
-         "embed_fortran": "gfortran"}                                     # compiled ones
+         "embed_fortran": "gfortran", "lorenz": "cc"}                     # compiled ones
 BY_LIBRARY = ["embed_c_standalone", "embed_cpp", "embed_fortran"]         # with a program for libfastnet too
+QUICK = {"lorenz"}                # these take --quick
 
 
 @pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/run.py")))
@@ -19,8 +21,8 @@ def test_an_example_runs(example, tmp_path):
     compiler = NEEDS.get(example)
     if compiler and not shutil.which(compiler):
         pytest.skip(f"{compiler} is not installed")
-    done = subprocess.run([sys.executable, EXAMPLES / example / "run.py", tmp_path / "built"], capture_output=True, text=True,
-                          cwd=tmp_path, timeout=300)
+    done = subprocess.run([sys.executable, EXAMPLES / example / "run.py", tmp_path / "built", *["--quick"] * (example in QUICK)],
+                          capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["built"]
 
@@ -37,6 +39,23 @@ def test_an_example_runs_by_libfastnet(example, tmp_path, libfastnet):
                           cwd=tmp_path, timeout=300, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "libfastnet" in done.stdout and "left out" not in done.stdout
+
+
+@pytest.mark.skipif(not (EXAMPLES / "lorenz").is_dir() or not shutil.which("cc"), reason="needs the example and cc")
+def test_the_picture_of_the_lorenz_surrogate_is_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    subprocess.run([sys.executable, EXAMPLES / "lorenz" / "run.py", tmp_path, "--quick", "--png", tmp_path / "lorenz.png"],
+                   check=True, capture_output=True, timeout=300)
+    assert (tmp_path / "lorenz.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_an_example_of_one_file_runs(example, tmp_path):
+    if "numba" in example and not importlib.util.find_spec("numba"):
+        pytest.skip("numba is not installed")
+    done = subprocess.run([sys.executable, EXAMPLES / example], capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout and not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not EXAMPLES.is_dir(), reason="the examples are not beside the tests")

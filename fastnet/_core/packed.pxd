@@ -1,7 +1,7 @@
 """Weights packed for inference: immutable, shared by any number of threads."""
 
 from fastnet._core.kernels cimport Data, PackedNet, fastnet_kernels_f32, fastnet_kernels_f64
-from fastnet._core.layout cimport Cost, Layout
+from fastnet._core.layout cimport ALIGNMENT, Cost, Layout
 from fastnet._core.types cimport real
 
 cdef enum:                     # what `differentiate` finds
@@ -24,6 +24,11 @@ cdef class Packed:
     cdef void differentiate(
         self, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out, void* work,
     ) noexcept nogil
+
+
+cdef inline Py_ssize_t bytes_for(const PackedNet* net, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil:
+    """Work space for `rows` samples at a time: two buffers of activations, two for a cost, and pointers."""
+    return ALIGNMENT + rows * sizeof(void*) + 4 * rows * net.width * itemsize
 
 
 cdef inline Data rows_of(const void* x, Py_ssize_t m) noexcept nogil:

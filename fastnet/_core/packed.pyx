@@ -20,8 +20,7 @@ cdef class Packed:
         PyMem_RawFree(self.memory)
 
     cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil:
-        """Work space for `rows` samples at a time: two buffers of activations, two for a cost, and pointers."""
-        return ALIGNMENT + rows * sizeof(void*) + 4 * rows * self.net.width * itemsize
+        return bytes_for(&self.net, rows, itemsize)
 
     cdef void predict(self, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil:
         """out (m, n_out) = a^L of the rows of the data, `rows` samples at a time."""

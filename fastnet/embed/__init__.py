@@ -1,1 +1,1 @@
-"""One trained net as one source file, in C or Fortran; imported by `export_c` and `export_fortran` only."""
+"""A trained net elsewhere: as one source file, in C or Fortran; for scipy's C callbacks; for numba.  Imported when it is used."""
