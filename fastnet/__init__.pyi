@@ -100,7 +100,7 @@ class Network:
             sample_weight: ArrayLike | None = None, class_weight: Mapping[int, float] | str | None = None,
             validation: tuple[ArrayLike, ArrayLike] | float | None = None, patience: int | None = None,
             min_delta: float = 0.0, restore_best: bool = True, target_cost: float | None = None,
-            max_seconds: float | None = None, metrics: Any = (), shuffle: bool = True, seed: Any = None,
+            max_seconds: float | None = None, metrics: Any = (), shuffle: bool | str = True, seed: Any = None,
             callbacks: Callable[[EpochInfo], Any] | Sequence[Callable[[EpochInfo], Any]] = (),
             callback_every: int | None = None, progress: bool | None = None, threads: int = 1,
             checkpoint: str | PathLike[str] | None = None, checkpoint_every: int | None = None) -> History: ...
@@ -110,7 +110,7 @@ class Network:
                     input_noise: float = 0.0, clip_norm: float | None = None, clip_value: float | None = None,
                     max_norm: float | None = None, frozen: Sequence[int] = (), masks: Any = None,
                     sample_weight: ArrayLike | None = None, class_weight: Mapping[int, float] | str | None = None,
-                    shuffle: bool = False, seed: Any = None, threads: int = 1) -> Network: ...
+                    shuffle: bool | str = False, seed: Any = None, threads: int = 1) -> Network: ...
     def checkpoint(self, path: str | PathLike[str]) -> None: ...
     def explain(self, *, batch_size: int = 10, X: ArrayLike | None = None, threads: int = 1,
                 training: bool = True) -> Any: ...

@@ -421,8 +421,10 @@ class Network(Differentiable, Engine):
         metrics : "accuracy", "r2", callable, or a sequence of them
             What to compute after each epoch, over the validation samples where there are any: a
             callable gets (Y, outputs).
-        shuffle : bool
-            Take the samples in a new random order each epoch; False: as they stand.
+        shuffle : bool, "rows" or "blocks"
+            Take the samples in a new random order each epoch; False: as they stand.  "blocks" mixes blocks of
+            rows that lie together a pool at a time, which is what True does with a memory map that is larger
+            than a pool (64 MiB); "rows" mixes all rows of that too.  See docs/data.md.
         seed : int, numpy.random.Generator, optional
             Decides all that is random: orders, held-out samples, dropout, noise.
         callbacks : callable or sequence of callables

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastnet import _checks
+from fastnet._checks_data import columns_of, whole
 from fastnet._core.engine import shuffled
 from fastnet._options import HELD_OUT, seed_for
 
@@ -38,8 +39,8 @@ def classes_of(order, Y):
 def check_training_data(net, X, Y, sample_weight=None, class_weight=None):
     """Samples as the engine takes them, finite; NaN among the targets where the cost ignores it."""
     samples = _checks.check_samples(net, X, Y, sample_weight, class_weight)
-    _checks.check_finite("X", samples.X, net.dtype)
-    _checks.check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+    _checks.check_finite("X", samples.X, net.dtype, columns=columns_of(X))
+    _checks.check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan, columns=columns_of(Y))
     return samples
 
 
@@ -54,11 +55,12 @@ def judge(net, samples, validation, metrics, history):
         net.predict(judged.X, outputs)
     if not wanted:
         return
+    Y = whole(judged.Y)
     if validation is not None and judged.Y.ndim == 1:
-        history.accuracy.append(accuracy(judged.Y, outputs))
+        history.accuracy.append(accuracy(Y, outputs))
     for name, metric in metrics.items():
         score = {"accuracy": accuracy, "r2": r2}[metric] if isinstance(metric, str) else metric
-        history.metrics.setdefault(name, []).append(_checks.check_number(f"metric {name}", score(judged.Y, outputs)))
+        history.metrics.setdefault(name, []).append(_checks.check_number(f"metric {name}", score(Y, outputs)))
 
 
 def accuracy(Y, outputs):

@@ -16,6 +16,7 @@ from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
 from fastnet._core.samples import Compressed, compressed, nonzeros
 from fastnet._files import check_path
+from fastnet._pools import Pools
 from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
 from fastnet.stopping import Watch, check_training_data, judge, split_validation
@@ -50,10 +51,9 @@ def start_run(net, X, batch_size, threads, recipe=None):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
     recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
     activation, cost = net._codes(net.sizes[-1], net.dtype)
-    if recipe.changes_inputs and isinstance(X, Compressed):      # noise leaves no zeros to skip
-        X = X.dense(0, len(X))
     sparse = isinstance(X, Compressed)
-    count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
+    counted = plan.fast_paths() and not recipe.changes_inputs and getattr(X, "pages", None) is None      # a file's zeros would have to be left out anew each epoch
+    count = 0 if sparse else nonzeros(X) if counted else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
                                 bare=recipe.bare, dense=recipe.changes_inputs, python_cost=cost.python is not None)
     run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
@@ -138,7 +138,7 @@ class Training:
             if self.options.patience and self.options.restore_best and math.isfinite(self.watch.cost):
                 net.parameters[:] = self.watch.parameters
         finally:
-            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = None
+            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.pools = None
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
@@ -147,6 +147,8 @@ class Training:
     def descend(self):
         options, net = self.options, self.net
         run, X = start_run(net, self.samples.X, self.batch_size, options.threads, options.recipe)
+        self.pools = self.pools_of(X)
+        run.on_window = None if self.pools is None else self.pools.reached
         if self.memory is not None:
             run.remember(*self.memory)
         self.compiled = run
@@ -164,6 +166,14 @@ class Training:
             self.compiled = None
             run.close()
 
+    def pools_of(self, X):
+        """What puts the rows of X in order where that is done by blocks; None: all rows alike."""
+        mapped = getattr(X, "pages", None) is not None
+        if self.options.shuffle != "blocks" and not (self.options.shuffle is True and mapped):
+            return None
+        row_bytes = getattr(X, "row_bytes", X.shape[1] * X.dtype.itemsize)
+        return Pools(self.m, row_bytes, X if mapped else None)
+
     def rates_of_epoch(self):
         """The learning rate of every step of the epoch under way, float64 (n_steps,), or one float where none will change."""
         rates = self.schedule.rates(self.rate, self.epoch, self.epoch * self.n_steps, self.n_steps)
@@ -178,7 +188,8 @@ class Training:
         """The pass, or what is left of it; whether all costs were finite."""
         order = None
         if self.options.shuffle:
-            order = shuffled(self.m, _options.seed_for(self.options.key, _options.ORDERED, self.epoch))
+            seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)
+            order = shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
         self.rates = self.rates_of_epoch()
         run.start_epoch(X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
         going = True

@@ -17,6 +17,8 @@ import time
 
 import numpy as np
 
+from fastnet._core.window import window_rows
+
 from fastnet._core cimport blas
 from fastnet._core.barrier cimport wait_for_all
 from fastnet._core.backprop cimport Chance
@@ -29,6 +31,7 @@ from fastnet._core.optimizers cimport Updater
 from fastnet._core.samples cimport data_of
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
+from fastnet._core.window cimport Window, window_over
 
 cnp.import_array()
 
@@ -73,6 +76,11 @@ cdef class Run:
     cdef PyThread_type_lock* locks         # one for each thread but this one
     cdef list threads
     cdef tuple read                        # what the kernels read now, kept alive
+    cdef Window window                     # over samples that they can't read where they lie; the job's data
+    cdef Py_ssize_t before                 # samples of the pass before the job's data
+    cdef public object on_window           # called with `before` when the window moves, or None
+    cdef bint in_steps                     # single steps: parameters stay packed between them
+    cdef bint packed                       # the parameters that count are the trainer's, not the vector's
     cdef readonly object plan, recipe
     cdef public object together            # whether threads share the work: None where that is timed
 
@@ -176,7 +184,7 @@ cdef class Run:
 
     # -- epochs ----------------------------------------------------------------
 
-    def start_epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None,
+    def start_epoch(self, X, Y not None, order, rates, cnp.ndarray weight=None,
                     Py_ssize_t rows=0, double cost=0):
         """Begin a pass over the rows of X in the given order (intp, or None).
 
@@ -186,8 +194,14 @@ cdef class Run:
         """
         cdef cnp.ndarray each
         self.read = (X, Y, order, rates, weight)
-        self.job.data = data_of(X, Y, order, weight)
-        self.job.progress = Progress(rows=rows, steps=rows // self.job.batch_size, cost=cost, finite=True)
+        self.before = 0
+        rows_of_window = window_rows(self.net.sizes[0], self.parameters.itemsize, self.job.batch_size, self.plan.shares)
+        self.window = window_over(X, Y, order, weight, rows_of_window, self.recipe.changes_inputs)
+        if self.window is None:
+            self.job.data = data_of(X, Y, order, weight)
+        else:
+            self.before, self.job.data = rows, self.window.data
+        self.job.progress = Progress(rows=rows - self.before, steps=rows // self.job.batch_size, cost=cost, finite=True)
         self.job.descent.rates = NULL
         if isinstance(rates, np.ndarray):
             each = rates
@@ -200,50 +214,99 @@ cdef class Run:
 
         Ctrl-C raises KeyboardInterrupt between two batches, with the parameters as they are then.
         """
-        cdef Py_ssize_t until = self.job.data.m
-        if steps <= (until - self.job.progress.rows - 1) // self.job.batch_size:      # the last batch may be shorter
-            until = self.job.progress.rows + steps * self.job.batch_size
+        cdef Py_ssize_t m = len(self.read[0]), until = m, done = self.before + self.job.progress.rows
+        if steps <= (until - done - 1) // self.job.batch_size:      # the last batch may be shorter
+            until = done + steps * self.job.batch_size
         if self.single:
             self.go_on_typed[float](until)
         else:
             self.go_on_typed[double](until)
-        return bool(self.job.progress.finite) and self.job.progress.rows < self.job.data.m
+        return bool(self.job.progress.finite) and self.before + self.job.progress.rows < m
 
     def progress(self):
         """(cost summed so far, rows seen, whether every cost was finite) of the pass.
 
         Not finite: that was the cost of the last batch seen.
         """
-        return self.job.progress.cost, self.job.progress.rows, bool(self.job.progress.finite)
+        return self.job.progress.cost, self.before + self.job.progress.rows, bool(self.job.progress.finite)
 
-    def epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None):
+    def epoch(self, X, Y not None, order, rates, cnp.ndarray weight=None):
         """A whole pass; returns its `progress`."""
         self.start_epoch(X, Y, order, rates, weight)
         self.go_on(len(X))
         return self.progress()
 
+    cdef move_window(self):
+        """Put the next samples before the kernels, where those that they had are used up."""
+        if self.window is None or self.job.progress.rows < self.job.data.m:
+            return
+        self.before += self.job.progress.rows
+        if self.on_window is not None:
+            self.on_window(self.before)
+        self.window.move(self.before, min(self.before + self.window.rows, len(self.read[0])))
+        self.job.data = self.window.data
+        self.job.progress.rows = 0
+
     cdef go_on_typed(self, Py_ssize_t until, real* dummy=NULL):
-        cdef real* parameters = <real*>self.parameters.data
         cdef Progress* progress = &self.job.progress
-        cdef Py_ssize_t s, stride
+        cdef real* parameters = <real*>self.parameters.data
         if self.trainer is None:
-            while progress.rows < until and progress.finite:
-                self.job.max_rows = min(self.max_rows, until - progress.rows)
+            while self.before + progress.rows < until and progress.finite:
+                self.move_window()
+                self.job.max_rows = min(self.max_rows, until - self.before - progress.rows)
                 self.plain[real](parameters)
                 PyErr_CheckSignals()
             return
-        stride = self.trainer.packed.stride
+        self.load[real](parameters)
+        try:
+            while self.before + progress.rows < until and progress.finite:
+                self.move_window()
+                self.stretch[real](until - self.before)
+                PyErr_CheckSignals()
+        finally:
+            if not self.in_steps:
+                self.store[real](parameters)
+
+    cdef load(self, real* parameters):
+        """Parameters and states into the trainer, unless they are there."""
+        cdef Py_ssize_t s, stride = self.trainer.packed.stride
+        if self.packed:
+            return
         self.trainer.load[real](parameters, 0)
         for s in range(len(self.states)):
             self.trainer.load[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
+        self.packed = True
+
+    cdef store(self, real* parameters):
+        """And back."""
+        cdef Py_ssize_t s, stride = self.trainer.packed.stride
+        self.trainer.store[real](parameters, 0)
+        for s in range(len(self.states)):
+            self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
+        self.packed = False
+
+    # -- single steps ----------------------------------------------------------
+
+    def step(self, X, Y not None, double rate, cnp.ndarray weight=None):
+        """One step on a batch, of at most as many samples as the run was made for; returns its `progress`.
+
+        Parameters and states may stay with the kernels until `settle` is called.
+        """
+        self.job.batch_size = len(X)
+        self.in_steps = True
         try:
-            while progress.rows < until and progress.finite:
-                self.stretch[real](until)
-                PyErr_CheckSignals()
+            self.start_epoch(X, Y, None, rate, weight)
+            self.go_on(1)
         finally:
-            self.trainer.store[real](parameters, 0)
-            for s in range(len(self.states)):
-                self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
+            self.in_steps = False
+        return self.progress()
+
+    def settle(self):
+        """Bring parameters and states up to date after single steps."""
+        if self.packed and self.single:
+            self.store[float](<float*>self.parameters.data)
+        elif self.packed:
+            self.store[double](<double*>self.parameters.data)
 
     cdef plain(self, real* parameters):
         cdef Buffers buffers = Buffers(rows=self.work.rows, x=self.work.x, z=self.work.z,
