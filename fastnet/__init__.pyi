@@ -92,7 +92,7 @@ class Network:
     def laplacian(self, X: ArrayLike) -> np.ndarray: ...
     def check_gradient(self, X: ArrayLike, Y: ArrayLike, *, sample_weight: ArrayLike | None = None,
                        class_weight: Mapping[int, float] | str | None = None) -> GradientCheck: ...
-    def fit(self, X: ArrayLike, Y: ArrayLike, *, epochs: int = 30, batch_size: int = 10, learning_rate: float | None = None,
+    def fit(self, X: Any, Y: ArrayLike | None = None, *, epochs: int = 30, batch_size: int = 10, learning_rate: float | None = None,
             optimizer: str | _Optimizer = "sgd", schedule: schedules.Schedule | Callable[[int], float] | None = None,
             l2: float | Sequence[float] = 0.0, l1: float | Sequence[float] = 0.0, dropout: float | Sequence[float] = 0.0,
             input_dropout: float = 0.0, input_noise: float = 0.0, clip_norm: float | None = None,

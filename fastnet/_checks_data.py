@@ -200,3 +200,32 @@ def find_not_finite(checked, allow_nan=False):
         if (at := first_wrong(array, allow_nan)) is not None:
             return start + at[0], at[1], array[at]
     return None
+
+
+# -- batches ------------------------------------------------------------------
+
+def check_batches(X, epochs):
+    """A function that returns an iterator over batches, called once an epoch."""
+    kind = type(X).__name__
+    if hasattr(X, "__array__") or hasattr(X, "__dlpack__") or hasattr(X, "tocsr") or is_frame(X) or isinstance(X, (str, bytes)):
+        raise TypeError(f"Y must be given where X is an array: X alone must be batches (X, Y), one after the other; got {kind}")
+    if hasattr(X, "__iter__"):
+        if epochs > 1 and iter(X) is X:
+            raise ValueError(f"X must give its batches anew in every epoch: an iterable that is no iterator, or a function that "
+                             f"returns one; got {kind}, which is used up after one epoch, for {epochs} epochs")
+        return X.__iter__
+    if hasattr(X, "__getitem__") and hasattr(X, "__len__"):
+        return lambda: (X[i] for i in range(len(X)))
+    if callable(X):
+        return lambda: iter(X())
+    raise TypeError(f"X must be batches (X, Y), one after the other, where no Y is given; got {kind}")
+
+
+def check_batch(where, given):
+    """X, Y and sample_weight (or None) of one batch."""
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        got = f"{len(given)} items" if isinstance(given, (tuple, list)) else type(given).__name__
+        raise TypeError(f"{where}must be (X, Y) or (X, Y, sample_weight); got {got}")
+    if np.ndim(given[0]) == 0 and not hasattr(given[0], "shape"):
+        raise TypeError(f"{where}X must be an array; got {type(given[0]).__name__}. Has Y been left out?")
+    return (*given, None) if len(given) == 2 else tuple(given)

@@ -70,6 +70,8 @@ def check_writeable(net):
 class Training:
     """A run of `fit`: what it was asked for, and how far it has come, which is what a checkpoint keeps."""
 
+    streams = False                    # its data come in batches (_batches.py)
+
     def __init__(self, options):
         self.options = options
         self.rate, self.schedule = options.rate, options.schedule
@@ -119,7 +121,7 @@ class Training:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
         self.rate = rate
         if self.rows:                  # within an epoch: of the steps to come
-            done = self.rows // self.batch_size
+            done = self.steps_done()
             self.rates[done:] = self.rates_of_epoch()[done:]
 
     # -- the loop ------------------------------------------------------------
@@ -138,7 +140,7 @@ class Training:
             if self.options.patience and self.options.restore_best and math.isfinite(self.watch.cost):
                 net.parameters[:] = self.watch.parameters
         finally:
-            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.pools = None
+            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.X = self.pools = None
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
@@ -146,25 +148,34 @@ class Training:
 
     def descend(self):
         options, net = self.options, self.net
-        run, X = start_run(net, self.samples.X, self.batch_size, options.threads, options.recipe)
-        self.pools = self.pools_of(X)
+        self.start()
+        try:
+            while self.epoch < options.epochs and not self.history.stopped:
+                start = time.perf_counter()
+                finite = self.run_epoch(start)
+                if not (finite and np.isfinite(net.parameters).all()):
+                    self.stop_diverged()
+                    break
+                self.finish_epoch(self.cost / self.rows, self.rate_of_step(self.steps_done() - 1), start)
+                self.write_checkpoint()
+        finally:
+            run, self.compiled = self.compiled, None
+            if run is not None:
+                self.memory = None if self.history.stopped == "diverged" else run.memory()
+                run.close()
+
+    def start(self):
+        """Make the compiled run."""
+        run, self.X = start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
+        self.pools = self.pools_of(self.X)
         run.on_window = None if self.pools is None else self.pools.reached
         if self.memory is not None:
             run.remember(*self.memory)
         self.compiled = run
-        try:
-            while self.epoch < options.epochs and not self.history.stopped:
-                start = time.perf_counter()
-                finite = self.run_epoch(run, X, start)
-                if not (finite and np.isfinite(net.parameters).all()):
-                    self.stop_diverged()
-                    break
-                self.finish_epoch(self.cost / self.rows, self.rate_of_step(-(-self.rows // self.batch_size) - 1), start)
-                self.write_checkpoint()
-        finally:
-            self.memory = None if self.history.stopped == "diverged" else run.memory()
-            self.compiled = None
-            run.close()
+
+    def steps_done(self):
+        """Of the epoch under way."""
+        return -(-self.rows // self.batch_size)
 
     def pools_of(self, X):
         """What puts the rows of X in order where that is done by blocks; None: all rows alike."""
@@ -184,14 +195,14 @@ class Training:
     def rate_of_step(self, step):
         return float(self.rates[step]) if isinstance(self.rates, np.ndarray) else self.rates
 
-    def run_epoch(self, run, X, start):
+    def run_epoch(self, start):
         """The pass, or what is left of it; whether all costs were finite."""
-        order = None
+        run, order = self.compiled, None
         if self.options.shuffle:
             seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)
             order = shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
         self.rates = self.rates_of_epoch()
-        run.start_epoch(X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
+        run.start_epoch(self.X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
         going = True
         try:
             while going and not self.history.stopped:
@@ -263,9 +274,9 @@ class Training:
 
     def stop_diverged(self):
         self.net.parameters[:] = self.watch.parameters
-        batch = -(-self.rows // self.batch_size)
         self.history.stopped = "diverged"
-        warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch {batch}; "
+        warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, "
+                      f"batch {self.steps_done()}; "
                       f"the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning, stacklevel=6)
 
     def write_checkpoint(self):
