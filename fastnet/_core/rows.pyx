@@ -62,7 +62,7 @@ cdef class Rows:
         return Rows(self.array, self.dtype, rows if self.rows is None else self.rows[rows], self.pages)
 
     def dense(self, Py_ssize_t start, Py_ssize_t stop):
-        """Rows start ... stop converted."""
+        """Rows start ... stop converted; a file's memory is let go of."""
         cdef cnp.ndarray out = np.empty((stop - start, self.shape[1]), self.dtype)
         if stop > start and self.dtype == np.float32:
             with nogil:
@@ -70,15 +70,14 @@ cdef class Rows:
         elif stop > start:
             with nogil:
                 self.gather(start, stop - start, NULL, NULL, <double*>out.data)
+        self.let_go(start, stop)
         return out
 
     def blocks(self):
-        """(start, stop) of some rows after the other, about a megabyte converted; a file's memory is let go of."""
+        """(start, stop) of some rows after the other, about a megabyte converted."""
         step = max(1, BLOCK_BYTES // max(1, self.shape[1] * self.dtype.itemsize))
         for start in range(0, len(self), step):
-            stop = min(start + step, len(self))
-            yield start, stop
-            self.let_go(start, stop)
+            yield start, min(start + step, len(self))
 
     def let_go(self, start, stop):
         """Rows start ... stop will not be read soon: of a file's, their memory may go to others."""
