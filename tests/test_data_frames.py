@@ -1,6 +1,10 @@
 """Frames of pandas and polars, tensors and whatever else can be read as numbers."""
 
 import datetime
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +12,8 @@ import pytest
 import fastnet as fn
 from fastnet import _checks_data
 from fastnet._checks_data import as_array
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "data.md"
 
 
 @pytest.fixture(params=["pandas", "polars"])
@@ -119,10 +125,24 @@ def test_pandas_dtypes_of_its_own(rng):
     np.testing.assert_array_equal(as_array("X", arrow), found)
 
 
+@pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not beside the tests")
+def test_the_page_on_data_is_right_about_frames():
+    pytest.importorskip("pandas")
+    block = next(block for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL) if "import pandas" in block)
+    names = {}
+    for statement in block.split("\n\n"):
+        said = re.search(r"# (\w+)(?:Error): (.*)$", statement)
+        if said is None:
+            exec(statement, names)
+            continue
+        with pytest.raises((TypeError, ValueError)) as raised:
+            exec(statement, names)
+        assert type(raised.value).__name__ == said[1] + "Error"
+        assert re.sub("dtype (str|object)", "dtype str", str(raised.value)) == said[2]
+
+
 def test_numpy_alone_serves_where_neither_is_there(rng):
     """Nothing here imports either: what a frame is, it says itself."""
-    import subprocess
-    import sys
     code = ("import sys; sys.modules['pandas'] = sys.modules['polars'] = None; import fastnet as fn\n"
             "net = fn.Network([2, 1], seed=0); net.fit([[0, 1], [1, 0]], [0, 1], epochs=1)")
     subprocess.run([sys.executable, "-c", code], check=True)

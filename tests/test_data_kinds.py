@@ -105,7 +105,7 @@ def test_noise_on_a_sparse_set_makes_no_more_of_it_dense_than_a_window(dtype, pa
 
 
 def test_a_wide_sparse_set_is_never_dense_as_a_whole(path, rng):
-    X = sparse.random(3000, 10_000, 0.001, format="csc", dtype=np.float32, rng=rng)      # 120 MB with its zeros
+    X = sparse.random(3000, 10_000, 0.001, format="csc", dtype=np.float32, random_state=rng)      # 120 MB with its zeros
     net, Y = fn.Network([10_000, 2, 2], dtype="float32", seed=0), rng.integers(0, 2, 3000)
     net.fit(X[:9], Y[:9], epochs=1)
     tracemalloc.start()

@@ -165,7 +165,7 @@ BOUNDED = """
     from fastnet import _pools
     _pools.POOL_BYTES = 8 << 20                              # before anything is read: a set of some pools
     kind, dtype, path = sys.argv[1:]
-    m, p = (96 << 20) // (512 * np.dtype(kind).itemsize), 512
+    m, p = (96 << 20) // (2048 * np.dtype(kind).itemsize), 2048
     X = np.memmap(path, kind, "r", shape=(m, p))
     Y = np.arange(m) % 3
     net = fn.Network([p, 4, 3], dtype=dtype, seed=0)
@@ -195,7 +195,7 @@ BOUNDED = """
 @pytest.mark.parametrize("limit", ["AS", "DATA"])
 @pytest.mark.parametrize("kind, dtype", [("float64", "float64"), ("float32", "float64"), ("uint8", "float32"), (">f4", "float32")])
 def test_a_set_larger_than_what_memory_is_left_trains_within_it(kind, dtype, limit, tmp_path):
-    (numbers := np.memmap(tmp_path / "x", kind, "w+", shape=((96 << 20) // (512 * np.dtype(kind).itemsize), 512)))[:] = 1
+    (numbers := np.memmap(tmp_path / "x", kind, "w+", shape=((96 << 20) // (2048 * np.dtype(kind).itemsize), 2048)))[:] = 1
     numbers.flush()
     del numbers
     result = subprocess.run([sys.executable, "-c", textwrap.dedent(BOUNDED), kind, dtype, str(tmp_path / "x")],
