@@ -39,7 +39,7 @@ bench: build    ## fastnet beside its plain engine over BLAS, and the chain of t
 $(PEERS)/bin/python:
 	$(PYTHON) -m venv $(PEERS)
 	$@ -m pip install -q --upgrade pip 'numpy>=2.0' scipy matplotlib
-	$@ -m pip install -q 'torch==2.13.0' jax jaxlib onnxruntime onnx scikit-learn
+	$@ -m pip install -q 'torch==2.13.0' jax jaxlib optax onnxruntime onnx scikit-learn
 
 bench-peers: build $(PEERS)/bin/python ## fastnet beside the peers, in a venv of theirs ($(PEERS)): half an hour
 	PYTHONPATH="$(CURDIR)" $(PEERS)/bin/python bench/run.py --json build/bench-peers.json

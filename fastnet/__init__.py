@@ -15,10 +15,12 @@ from fastnet.network import Backprop, Forward, Network
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
 _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
                  "reference", "schedules")
+_MANY = {"CrossValidation": "cross_validation", "Fit": "many", "Fits": "many", "cross_validate": "cross_validation",
+         "fit_many": "many", "grid": "many"}
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
            "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
-           "roof", "schedules", "show_config", *_OPTIMIZERS]
+           "roof", "schedules", "show_config", *_MANY, *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -29,6 +31,9 @@ def __getattr__(name):
     if name in _OPTIMIZERS:
         from fastnet import optimizers
         return getattr(optimizers, name)
+    if name in _MANY:
+        import importlib
+        return getattr(importlib.import_module(f"fastnet.{_MANY[name]}"), name)
     if name == "FrozenNetwork":
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork

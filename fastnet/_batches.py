@@ -39,9 +39,10 @@ class BatchTraining(Training):
             self.validation = None
         self.batches = check_batches(X, self.options.epochs - self.epoch)
         self.samples, self.weight, self.class_weight = None, None, class_weight
-        self.n_steps = len(X) if hasattr(X, "__len__") else None
+        self.n_steps = length_of(X)
         self.planned = 0               # samples that the compiled run was made for
-        self.step_rate(net, 0)
+        self.rates_for = None          # (epoch, learning rate) of self.rates
+        self.step_rate(0)
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         super().take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
@@ -50,14 +51,15 @@ class BatchTraining(Training):
 
     # -- learning rates ------------------------------------------------------
 
-    def step_rate(self, net, step):
+    def step_rate(self, step):
         """The learning rate of a step of the epoch under way."""
         n_steps = self.n_steps or 1
-        rates = self.schedule.rates(self.rate, self.epoch, self.epoch * n_steps, n_steps)
-        if isinstance(rates, np.ndarray) and self.n_steps is None:
-            raise ValueError(f"schedule {self.schedule!r} needs the number of batches of an epoch: X must have a length; "
-                             f"got {type(self.batches).__name__}")
-        return float(rates[min(step, n_steps - 1)]) if isinstance(rates, np.ndarray) else float(rates)
+        if self.rates_for != (self.epoch, self.rate):
+            self.rates = self.schedule.rates(self.rate, self.epoch, self.epoch * n_steps, n_steps)
+            self.rates_for = (self.epoch, self.rate)
+            if isinstance(self.rates, np.ndarray) and self.n_steps is None:
+                raise ValueError(f"schedule {self.schedule!r} needs the number of batches of an epoch: X must have a length")
+        return float(self.rates[min(step, n_steps - 1)]) if isinstance(self.rates, np.ndarray) else float(self.rates)
 
     def rate_of_step(self, step):
         return self.last_rate
@@ -72,6 +74,9 @@ class BatchTraining(Training):
 
     def start(self):
         self.compiled = None
+
+    def epochs_at_once(self):
+        return 0
 
     def run_epoch(self, start):
         """All batches; whether all costs were finite."""
@@ -106,7 +111,7 @@ class BatchTraining(Training):
         except (TypeError, ValueError) as error:
             raise type(error)(where + str(error)) from None
         run, X = self.run_for(samples.X)
-        self.last_rate = self.step_rate(self.net, self.done)
+        self.last_rate = self.step_rate(self.done)
         cost, rows, finite = run.step(X, samples.Y, self.last_rate, samples.mean_one())
         self.done, self.rows, self.cost = self.done + 1, self.rows + rows, self.cost + cost
         return finite
@@ -123,10 +128,19 @@ class BatchTraining(Training):
             run, X = start_run(self.net, X, m, self.options.threads, self.options.recipe)
             if memory is not None:
                 run.remember(*memory)
+            run.halted = self.interrupted
             self.compiled, self.planned = run, m
         elif run.plan.sparse and not isinstance(X, Compressed):
             X = compressed(X, nonzeros(X))
         return run, X
+
+
+def length_of(X):
+    """How many batches an epoch has; None: nobody knows before."""
+    try:
+        return len(X)
+    except TypeError:                  # a loader's length may be there and raise
+        return None
 
 
 def on_batches(training):

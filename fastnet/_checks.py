@@ -115,6 +115,26 @@ def check_name(name, value):
     return value
 
 
+def address_of(function):
+    """The address of compiled code or of what it is handed: an int, a ctypes function or pointer, what has `.address`."""
+    if function is None:
+        return 0
+    if isinstance(function, int):
+        return function
+    if isinstance(getattr(function, "address", None), int):      # a numba cfunc
+        return function.address
+    import ctypes
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def compiled_code(function):
+    """The address of what is compiled code, else 0."""
+    try:
+        return 0 if isinstance(function, bool) else address_of(function)
+    except Exception:                  # ctypes.ArgumentError is no TypeError
+        return 0
+
+
 def check_seed(seed):
     """A numpy Generator: of its own from an int or None, the very one if one is given."""
     if isinstance(seed, np.random.Generator):
@@ -172,11 +192,16 @@ def check_sizes(sizes):
     return sizes
 
 
+def check_activation(name, activation):
+    """A known name, or an activation of the user's own."""
+    return activation if hasattr(activation, "functions") else check_choice(name, activation, kernels.ACTIVATIONS)
+
+
 def check_activations(activation, output, n_layers):
-    """One known name per layer after the input."""
+    """One known name, or activation of the user's own, per layer after the input."""
     if isinstance(activation, str):
         names = [activation] * n_layers
-        check_choice("activation", activation, kernels.ACTIVATIONS)
+        check_activation("activation", activation)
     elif hasattr(activation, "__iter__"):
         names = list(activation)
         if output is not None and len(names) == n_layers - 1:
@@ -187,8 +212,8 @@ def check_activations(activation, output, n_layers):
     else:
         raise TypeError(f"activation must be a name or a sequence of names; got {describe(activation)}")
     if output is not None:
-        names[-1] = check_choice("output", output, kernels.ACTIVATIONS)
-    names = tuple(check_choice(f"activation[{i}]", name, kernels.ACTIVATIONS) for i, name in enumerate(names))
+        names[-1] = check_activation("output", output)
+    names = tuple(check_activation(f"activation[{i}]", name) for i, name in enumerate(names))
     for i, name in enumerate(names[:-1]):
         if name in kernels.BY_ROW:
             raise ValueError(f"activation[{i}] must not be {name}, which couples the outputs of a sample and serves the "
@@ -278,9 +303,14 @@ def check_metrics(metrics):
     return checked
 
 
+def holds_labels(Y, n_out):
+    """Whether checked targets are classes: labels, or 0 and 1 for one output."""
+    return Y.ndim == 1 or bool(n_out == 1 and zeros_and_ones(Y))
+
+
 def check_metric_targets(metrics, Y, n_out):
     """Accuracy needs labels, r2 numbers."""
-    labels = Y.ndim == 1 or (n_out == 1 and zeros_and_ones(Y))
+    labels = holds_labels(Y, n_out)
     if metrics.get("accuracy") == "accuracy" and not labels:
         raise ValueError(f"metrics: accuracy needs labels, shape ({len(Y)},), or 0 and 1 for one output; "
                          f"got targets of shape {Y.shape}")

@@ -110,9 +110,9 @@ def column_as_array(name, series, label):
 # -- large sets stay as they are ----------------------------------------------
 
 def as_rows(array, dtype):
-    """A checked two-dimensional array as the engine takes it: of the net's dtype, or Rows that become so.
+    """A checked two-dimensional array as Rows that are converted later; None: it is to be converted at once.
 
-    A copy of up to AT_ONCE bytes is made at once.  A file's memory map is never copied; an array whose rows run
+    That is so where a copy takes up to AT_ONCE bytes, or where there is nothing to convert.  A file's memory map is never copied; an array whose rows run
     across memory is put in order, in its own kind if that is narrower than the net's.
     """
     if array.size * dtype.itemsize <= AT_ONCE or not readable(array.dtype):

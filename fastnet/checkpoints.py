@@ -20,6 +20,7 @@ import numpy as np
 from fastnet import _checks, costs, persistence, schedules
 from fastnet._files import check_path, errors_name, mode_to_keep, open_regular, write_atomically
 from fastnet._options import Options, check_options
+from fastnet.custom_activations import with_given
 from fastnet.history import History
 from fastnet.network import Network
 from fastnet.optimizers import from_dict
@@ -123,7 +124,7 @@ def decode(file):
     return state, tensors
 
 
-def resume(path, *, cost=None, schedule=None):
+def resume(path, *, cost=None, schedule=None, activation=None):
     """Read a run from a checkpoint, to go on with it.
 
     Parameters
@@ -134,6 +135,8 @@ def resume(path, *, cost=None, schedule=None):
         In place of the file's; needed where that is one of the user's own.
     schedule : callable, optional
         Needed where the run's was a function of the user's own.
+    activation : activation of `fastnet.activations.custom`, or several, optional
+        Needed where the net has some.
 
     Returns
     -------
@@ -165,7 +168,7 @@ def resume(path, *, cost=None, schedule=None):
         state, tensors = decode(file)
         if cost is None and state["cost"].startswith("custom("):
             raise ValueError(f"the run's cost is one of the user's own, {state['cost']}: resume(path, cost=...) takes it")
-        net = Network(state["sizes"], activation=state["activations"], dtype=state["dtype"],
+        net = Network(state["sizes"], activation=with_given(state["activations"], activation), dtype=state["dtype"],
                       cost=costs.from_text(state["cost"]) if cost is None else cost, init=tensors["parameters"])
         return Resumed(net, rebuild(net, state, tensors, schedule))
 

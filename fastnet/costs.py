@@ -341,7 +341,8 @@ class Custom(Cost):
             return Bound(len(kernels.COSTS) + 1, n_out, python=self)
         if self.dtype != dtype:
             raise ValueError(f"cost {self.name!r} is compiled for {self.dtype.name}; the net's dtype is {dtype.name}")
-        return Bound(len(kernels.COSTS), n_out, function=_address(self.value), context=_address(self.context))
+        return Bound(len(kernels.COSTS), n_out, function=_checks.address_of(self.value),
+                     context=_checks.address_of(self.context))
 
     def values(self, A, Y):
         """Costs of the samples, (m,), float64."""
@@ -374,18 +375,6 @@ class Custom(Cost):
 
     def __deepcopy__(self, memo):
         return self
-
-
-def _address(function):
-    """The address of compiled code: an int, a ctypes function or pointer, what has `.address`."""
-    if function is None:
-        return 0
-    if isinstance(function, int):
-        return function
-    if isinstance(getattr(function, "address", None), int):      # a numba cfunc
-        return function.address
-    import ctypes
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def custom(value, derivative=None, *, name="custom", dtype="float64", context=None):
@@ -447,11 +436,7 @@ def custom(value, derivative=None, *, name="custom", dtype="float64", context=No
             raise TypeError(f"value and derivative must be callables; got {_checks.describe(value)} "
                             f"and {_checks.describe(derivative)}")
         return Custom(name, value, derivative, None, None)
-    try:
-        address = _address(value)
-    except Exception:                  # ctypes.ArgumentError is no TypeError
-        address = 0
-    if isinstance(value, bool) or not address:
+    if not _checks.compiled_code(value):
         raise TypeError(f"value must be compiled code (an address, a ctypes function, a numba cfunc) where no derivative "
                         f"is given; got {_checks.describe(value)}")
     return Custom(name, value, None, _checks.check_dtype(dtype), context)

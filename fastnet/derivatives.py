@@ -14,6 +14,7 @@ Hessian products of such a net leave out what its kinks would add (delta functio
 import numpy as np
 
 from fastnet import _checks
+from fastnet.custom_activations import check_second_derivatives
 
 
 class Differentiable:
@@ -234,6 +235,7 @@ class Differentiable:
         >>> net.hessian_vector([[1.0, 2.0]], [[0.0]], [1.0, 0.0, 0.0])       # (x, 1) (x, 1)ᵀ v
         array([1., 2., 1.])
         """
+        check_second_derivatives(self.activations)
         _checks.check_known_curvature(self.cost_name, self._codes(self.sizes[-1], self.dtype)[1].kind)
         X, Y = self._samples(X, Y)
         v = _checks.check_vector("v", v, self.n_parameters, self.dtype)
@@ -269,6 +271,7 @@ class Differentiable:
         >>> net.laplacian([0.0, 0.0])              # (1² + 2²) gaussian''(0)
         array([-10.])
         """
+        check_second_derivatives(self.activations)
         X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
         return self._into(X, single, (self.sizes[-1],), "laplacian")
 

@@ -78,11 +78,12 @@ def explain(net, batch_size, X, threads, training):
         X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
         density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
     if training:
-        python_cost = net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
-        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python_cost=python_cost)
+        python = net._calls_python() or net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
+        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python=python,
+                                    half_lanes=kernels.half_lanes(net.dtype))
         threads, per_layer = chosen.shares, chosen.layers
     else:
-        chosen = plan.plan_inference(net.sizes, batch_size, threads)
+        chosen = plan.plan_inference(net.sizes, batch_size, threads, net._calls_python())
         threads = chosen.threads
         kernel = {"plain": "gemm", "samples": "gemv", "narrow": "samples in lanes"}.get(chosen.path, "tiles")
         per_layer = (plan.LayerPlan("", kernel, None, None),) * len(net.weights)
@@ -90,7 +91,8 @@ def explain(net, batch_size, X, threads, training):
     layers = tuple(
         layer_explanation(l, net, per_layer[l], batch_size, kept if l == 0 else 1.0, training)
         for l in range(len(net.weights)))
-    return Explanation(chosen.path, batch_size, threads, density, layers, kernels.level(), net.dtype.name)
+    level = kernels.level() + (" in half vectors" if training and chosen.half else "")
+    return Explanation(chosen.path, batch_size, threads, density, layers, level, net.dtype.name)
 
 
 def layer_explanation(l, net, chosen, m, kept, training):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from fastnet import _checks
-from fastnet._core import kernels
 from fastnet._core.frozen import FrozenEngine
+from fastnet.custom_activations import code_of
 
 
 class FrozenNetwork(FrozenEngine):
@@ -36,8 +36,8 @@ class FrozenNetwork(FrozenEngine):
 
     __slots__ = ("_activations", "_dtype", "_parameters")
 
-    def __init__(self, sizes, codes, parameters):
-        self._activations = tuple(kernels.ACTIVATIONS[code] for code in codes)
+    def __init__(self, sizes, codes, parameters, activations):
+        self._activations = activations         # those of the user's own live as long as this
         self._dtype = parameters.dtype
         self._parameters = parameters
         parameters.flags.writeable = False
@@ -157,8 +157,7 @@ class FrozenNetwork(FrozenEngine):
         return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"
 
     def __reduce__(self):
-        codes = tuple(kernels.ACTIVATIONS.index(name) for name in self.activations)
-        return rebuild, (self.sizes, codes, np.array(self.parameters))
+        return freeze, (self.sizes, self.activations, np.array(self.parameters))
 
     def __copy__(self):
         return self
@@ -167,6 +166,10 @@ class FrozenNetwork(FrozenEngine):
         return self
 
 
-def rebuild(sizes, codes, parameters):
-    """A frozen net from what pickle kept of it."""
-    return FrozenNetwork(sizes, codes, parameters)
+def freeze(sizes, activations, parameters):
+    """A frozen net; `parameters` is its own from now on."""
+    for name in activations:
+        if getattr(name, "python", False):
+            raise TypeError(f"activation {str(name)!r} must be compiled code in a frozen net; got Python functions")
+    codes = tuple(code_of(name, parameters.dtype) for name in activations)
+    return FrozenNetwork(sizes, codes, parameters, activations)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnet import _checks, costs, gradient_check, initializers, training
-from fastnet._core import kernels
 from fastnet._core.engine import Engine
 from fastnet._vectors import aligned_vector, views
+from fastnet.custom_activations import code_of
 from fastnet.derivatives import Differentiable
 
 
@@ -97,7 +97,11 @@ class Network(Differentiable, Engine):
 
     def _codes(self, n_out, dtype):
         """Activations as the kernels number them, and the cost as they take it."""
-        return tuple(kernels.ACTIVATIONS.index(name) for name in self.activations), self.cost_function.bind(n_out, dtype)
+        return tuple(code_of(name, dtype) for name in self.activations), self.cost_function.bind(n_out, dtype)
+
+    def _calls_python(self):
+        """Whether an activation is Python functions."""
+        return any(getattr(name, "python", False) for name in self.activations)
 
     # -- what it is ----------------------------------------------------------
 
@@ -590,6 +594,11 @@ class Network(Differentiable, Engine):
         -------
         FrozenNetwork
 
+        Raises
+        ------
+        TypeError
+            If an activation is Python functions, which compiled code can't call.
+
         Examples
         --------
         >>> import fastnet as fn
@@ -598,8 +607,8 @@ class Network(Differentiable, Engine):
         >>> bool(abs(f([0.0, 1.0]) - net([0.0, 1.0])) < 1e-15)
         True
         """
-        from fastnet.frozen import FrozenNetwork
-        return FrozenNetwork(self.sizes, self._codes(self.sizes[-1], self.dtype)[0], self.parameters.copy())
+        from fastnet.frozen import freeze
+        return freeze(self.sizes, self.activations, self.parameters.copy())
 
     def export_c(self, path, name=None, header=None):
         """Write the net as one C99 file; see FrozenNetwork.export_c."""

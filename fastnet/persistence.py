@@ -144,7 +144,7 @@ def save(net, path):
     write_atomically(target, mode, [encode_header(net, data), data])
 
 
-def load(path, *, cost=None):
+def load(path, *, cost=None, activation=None):
     """Read a network from a file.
 
     Parameters
@@ -153,6 +153,8 @@ def load(path, *, cost=None):
         A file written by `save`.
     cost : str or fastnet.costs.Cost, optional
         In place of the file's; needed where that is one of the user's own.
+    activation : activation of `fastnet.activations.custom`, or several, optional
+        Needed where the file names some: they are found by their names.
 
     Returns
     -------
@@ -185,6 +187,7 @@ def load(path, *, cost=None):
     >>> net.sizes, net.activations, net.dtype.name
     ((2, 3, 1), ('tanh', 'tanh'), 'float32')
     """
+    from fastnet.custom_activations import with_given
     from fastnet.network import Network
 
     path = check_path(path)
@@ -198,7 +201,7 @@ def load(path, *, cost=None):
         stored = np.frombuffer(data, np.dtype(header.dtype).newbyteorder("<"))
         if cost is None:
             cost = cost_in(header)
-        return Network(header.sizes, activation=header.activations, cost=cost,
+        return Network(header.sizes, activation=with_given(header.activations, activation), cost=cost,
                        dtype=header.dtype, init=in_byte_order(stored, "="))
 
 

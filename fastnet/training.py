@@ -1,9 +1,11 @@
 """fit: epochs of the compiled pass, and between them validation, stopping, callbacks and checkpoints.
 
-Nothing here runs between batches unless it is asked for: an epoch is then one call of the engine.
+Nothing here runs between batches unless it is asked for: an epoch is then one call of the engine.  Nor between
+epochs, where they are short: one call then takes as many as pass between two looks for Ctrl-C.
 """
 
 import math
+import sys
 import time
 import warnings
 
@@ -24,14 +26,19 @@ from fastnet.stopping import Watch, check_training_data, judge, split_validation
 SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
 
-def fit(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
-        checkpoint, checkpoint_every, **options):
+def fit(net, X, Y, **options):
     """Train `net`; see Network.fit, whose arguments these are."""
+    return prepared(net, X, Y, **options).run(net)
+
+
+def prepared(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
+             checkpoint, checkpoint_every, **options):
+    """The run that `fit` is, everything checked, before it begins."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     training = Training(_options.check_options(net, key, **options))
     training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
     training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
-    return training.run(net)
+    return training
 
 
 def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
@@ -52,10 +59,12 @@ def start_run(net, X, batch_size, threads, recipe=None):
     recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
     activation, cost = net._codes(net.sizes[-1], net.dtype)
     sparse = isinstance(X, Compressed)
-    counted = plan.fast_paths() and not recipe.changes_inputs and getattr(X, "pages", None) is None      # a file's zeros would have to be left out anew each epoch
+    # a file's zeros would have to be left out anew each epoch
+    counted = plan.fast_paths() and not recipe.changes_inputs and getattr(X, "pages", None) is None
     count = 0 if sparse else nonzeros(X) if counted else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
-                                bare=recipe.bare, dense=recipe.changes_inputs, python_cost=cost.python is not None)
+                                half_lanes=kernels.half_lanes(net.dtype),
+                                bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python())
     run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
     return run, compressed(X, count) if chosen.sparse and not sparse else X
 
@@ -84,6 +93,9 @@ class Training:
         self.callbacks, self.callback_every = [], None
         self.checkpoint = self.checkpoint_every = None
         self.slice = 1                 # steps between two looks at the clock
+        self.interrupted = False
+        self.alone = True              # not one of many, whose warnings are summed up and whose scores are wanted
+        self.scores = None             # (cost, history of one judgement) of the net as it is in the end, if not alone
 
     # -- what it needs -------------------------------------------------------
 
@@ -116,6 +128,12 @@ class Training:
     def stop(self, reason):
         self.history.stopped = self.history.stopped or reason
 
+    def interrupt(self):
+        """From another thread: end soon, as Ctrl-C would end it, with KeyboardInterrupt."""
+        self.interrupted = True
+        if self.compiled is not None:
+            self.compiled.halted = True
+
     def set_learning_rate(self, rate):
         if self.options.recipe is None:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
@@ -139,6 +157,8 @@ class Training:
                 self.descend()
             if self.options.patience and self.options.restore_best and math.isfinite(self.watch.cost):
                 net.parameters[:] = self.watch.parameters
+            if not self.alone:
+                self.score()
         finally:
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.X = self.pools = None
             for callback in self.callbacks:
@@ -152,7 +172,10 @@ class Training:
         try:
             while self.epoch < options.epochs and not self.history.stopped:
                 start = time.perf_counter()
-                finite = self.run_epoch(start)
+                at_once = self.epochs_at_once()
+                finite = self.run_epochs(at_once, start) if at_once else self.run_epoch(start)
+                if at_once and finite:
+                    continue
                 if not (finite and np.isfinite(net.parameters).all()):
                     self.stop_diverged()
                     break
@@ -171,6 +194,7 @@ class Training:
         run.on_window = None if self.pools is None else self.pools.reached
         if self.memory is not None:
             run.remember(*self.memory)
+        run.halted = self.interrupted
         self.compiled = run
 
     def steps_done(self):
@@ -184,6 +208,52 @@ class Training:
             return None
         row_bytes = getattr(X, "row_bytes", X.shape[1] * X.dtype.itemsize)
         return Pools(self.m, row_bytes, X if mapped else None)
+
+    # -- several epochs in one call ---------------------------------------------
+
+    def epochs_at_once(self):
+        """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
+        asked = (self.pools is not None or self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
+                 or self.metrics or not self.schedule.foreseen()
+                 or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
+        return 0 if asked else min(self.options.epochs - self.epoch,
+                                   self.compiled.epochs_at_once(self.X, self.samples.Y, self.validation and self.validation[:2]))
+
+    def run_epochs(self, n_epochs, start):
+        """So many epochs, or as many as it takes to end the run; whether all costs and parameters were finite."""
+        options, watch, run = self.options, self.watch, self.compiled
+        rates = [self.schedule.rates(self.rate, epoch, epoch * self.n_steps, self.n_steps)
+                 for epoch in range(self.epoch, self.epoch + n_epochs)]
+        if any(isinstance(rate, np.ndarray) for rate in rates):
+            rates = [np.broadcast_to(rate, self.n_steps) for rate in rates]
+        rates = np.array(rates, float)
+        target = -math.inf if options.target_cost is None else options.target_cost
+        patience = sys.maxsize if options.patience is None else options.patience
+        try:
+            run.epochs(self.X, self.samples.Y, bool(options.shuffle), rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
+                       self.validation and self.validation[:2], watch.parameters, watch.cost, watch.reference, watch.waited, options.min_delta, target, patience)
+        finally:
+            costs, (watch.cost, watch.reference, watch.waited) = run.passed()
+            self.take_epochs(*costs, rates if rates.ndim == 1 else rates[:, -1], start)
+        self.cost, self.rows, finite = run.progress()
+        if finite:
+            self.rows, self.cost = 0, 0.0
+            self.report(self.history.cost[-1], self.history.learning_rate[-1], self.history.seconds[-1], None)
+        return finite
+
+    def take_epochs(self, costs, validation_costs, accuracies, rates, start):
+        """What finish_epoch does, of all of them."""
+        n, history = len(costs), self.history
+        history.cost += costs
+        history.validation_cost += validation_costs
+        history.accuracy += accuracies
+        history.learning_rate += rates[:n].tolist()
+        history.seconds += [(time.perf_counter() - start) / n] * n if n else []
+        self.epoch += n
+        if n:
+            self.stop_where_asked((validation_costs or costs)[-1])
+
+    # -- one epoch ---------------------------------------------------------------
 
     def rates_of_epoch(self):
         """The learning rate of every step of the epoch under way, float64 (n_steps,), or one float where none will change."""
@@ -253,12 +323,19 @@ class Training:
         history.seconds.append(time.perf_counter() - start)
         self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
         self.schedule.tell(watched)
+        self.stop_where_asked(watched)
+        if self.interrupted:           # a full-batch method: nothing compiled looks
+            raise KeyboardInterrupt
+        self.look_at_the_clock()
+        self.report(cost, rate, history.seconds[-1], None)
+
+    def stop_where_asked(self, watched):
+        """After an epoch with this cost to watch."""
+        options = self.options
         if options.target_cost is not None and watched <= options.target_cost:
             self.stop("target_cost")
         if options.patience is not None and self.watch.waited >= options.patience:
             self.stop("patience")
-        self.look_at_the_clock()
-        self.report(cost, rate, history.seconds[-1], None)
 
     def report(self, cost, rate, seconds, batch):
         if not self.callbacks:
@@ -275,9 +352,20 @@ class Training:
     def stop_diverged(self):
         self.net.parameters[:] = self.watch.parameters
         self.history.stopped = "diverged"
-        warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, "
-                      f"batch {self.steps_done()}; "
-                      f"the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning, stacklevel=6)
+        if self.alone:
+            warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch "
+                          f"{self.steps_done()}; the best finite parameters are kept. A smaller learning_rate may help",
+                          RuntimeWarning, stacklevel=6)
+
+    def score(self):
+        """Cost over the training samples and what `judge` finds, of the net as training leaves it."""
+        judged = self.samples if self.validation is None else self.validation
+        metrics = dict(self.metrics)
+        if _checks.holds_labels(judged.Y, self.net.sizes[-1]):
+            metrics.setdefault("accuracy", "accuracy")
+        found = History()
+        judge(self.net, self.samples, self.validation, metrics, found)
+        self.scores = self.net._cost_of(self.samples.X, self.samples.Y, self.weight), found
 
     def write_checkpoint(self):
         if self.checkpoint is not None:

@@ -16,6 +16,9 @@ DECLARE_LEVEL(avx512)
 const fastnet_kernels_f32 *fastnet_f32 = &fastnet_kernels_f32_baseline;
 const fastnet_kernels_f64 *fastnet_f64 = &fastnet_kernels_f64_baseline;
 
+const fastnet_kernels_f32 *fastnet_half_f32 = &fastnet_kernels_f32_baseline;
+const fastnet_kernels_f64 *fastnet_half_f64 = &fastnet_kernels_f64_baseline;
+
 static int level_in_use = 0;
 
 static const struct {
@@ -59,8 +62,11 @@ int fastnet_select_level(int level)
 {
     if (level < 0 || level >= fastnet_n_levels())
         return -1;
+    const int half = level == 2 ? 1 : level;
     fastnet_f32 = levels[level].f32;
     fastnet_f64 = levels[level].f64;
+    fastnet_half_f32 = levels[half].f32;
+    fastnet_half_f64 = levels[half].f64;
     level_in_use = level;
     return 0;
 }
@@ -86,25 +92,14 @@ const char *fastnet_compile_flags(void)
 }
 
 #define ACTIVATION_NAME_ENTRY(name, kind) #name,
-#define ACTIVATION_KIND_ENTRY(name, kind) kind,
 #define NAME_ENTRY(name) #name,
 
-static const int activation_kinds[] = {FASTNET_ACTIVATIONS(ACTIVATION_KIND_ENTRY)};
+fastnet_users_activation fastnet_users[FASTNET_MAX_USERS];
 
 const char *fastnet_activation_name(int code)
 {
     static const char *const names[] = {FASTNET_ACTIVATIONS(ACTIVATION_NAME_ENTRY)};
     return code >= 0 && code < FASTNET_N_ACTIVATIONS ? names[code] : NULL;
-}
-
-int fastnet_activation_reads_z(int code)
-{
-    return activation_kinds[code] == FASTNET_FROM_Z;
-}
-
-int fastnet_activation_by_row(int code)
-{
-    return activation_kinds[code] == FASTNET_BY_ROW;
 }
 
 const char *fastnet_cost_name(int code)

@@ -34,6 +34,41 @@ enum {
     X(gaussian, FASTNET_FROM_Z)     \
     X(softmax, FASTNET_BY_ROW)
 
+#define FASTNET_ACTIVATION_CODE(name, kind) FASTNET_##name,
+enum { FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_CODE) FASTNET_N_ACTIVATIONS };
+#undef FASTNET_ACTIVATION_CODE
+
+/* Activations of the user's own: entry i of fastnet_users has code FASTNET_N_ACTIVATIONS + i.  Each function
+ * takes one value after the other, n of them, and may be called from any thread without Python's lock.
+ * Derivatives read z, so training keeps it; out may be z.  Padding is taken too: all are finite at 0. */
+typedef void (*fastnet_elementwise_f32)(ptrdiff_t n, const float *z, float *out, void *context);
+typedef void (*fastnet_elementwise_f64)(ptrdiff_t n, const double *z, double *out, void *context);
+typedef struct {
+    void *value, *derivative, *second;      /* fastnet_elementwise_f32 or _f64: f, f', f''; second may be NULL */
+    void *context;                          /* handed to them */
+    int python;                             /* they call Python functions */
+} fastnet_users_activation;
+enum { FASTNET_MAX_USERS = 256 };
+extern fastnet_users_activation fastnet_users[FASTNET_MAX_USERS];
+
+#define FASTNET_ACTIVATION_KIND(name, kind) kind,
+static inline int fastnet_activation_kind(int code)
+{
+    static const signed char kinds[] = {FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_KIND)};
+    return code < FASTNET_N_ACTIVATIONS ? kinds[code] : FASTNET_FROM_Z;
+}
+#undef FASTNET_ACTIVATION_KIND
+
+static inline int fastnet_activation_reads_z(int code)
+{
+    return fastnet_activation_kind(code) == FASTNET_FROM_Z;
+}
+
+static inline int fastnet_activation_by_row(int code)
+{
+    return fastnet_activation_kind(code) == FASTNET_BY_ROW;
+}
+
 /* Every cost, likewise: X(name) needs its formula in costs.inc and its case in outputs.inc. */
 #define FASTNET_COSTS(X)         \
     X(quadratic)                 \
@@ -68,11 +103,8 @@ enum { FASTNET_MAX_STATES = 3 };
 enum { FASTNET_OPTIMIZERS(FASTNET_OPTIMIZER_CODE) FASTNET_N_OPTIMIZERS };
 #undef FASTNET_OPTIMIZER_CODE
 
-#define FASTNET_ACTIVATION_CODE(name, kind) FASTNET_##name,
 #define FASTNET_CODE(name) FASTNET_##name,
-enum { FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_CODE) FASTNET_N_ACTIVATIONS };
 enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
-#undef FASTNET_ACTIVATION_CODE
 #undef FASTNET_CODE
 
 /* Costs without a name: a compiled function of the user's, and Python functions, which the plain
@@ -137,6 +169,7 @@ typedef struct {
     fastnet_cost cost;
     ptrdiff_t n_parameters;
     ptrdiff_t width;            /* neurons of the widest layer, the input not counted, rounded up to whole vectors of any level */
+    int python;                 /* some activation calls Python functions */
 } fastnet_layout;
 
 /* A data set and the order in which its rows are taken.  Inputs are dense, or compressed: then x holds
@@ -305,10 +338,12 @@ typedef struct {
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
         void (*prime)(size_t n, const REAL *z, const REAL *a, REAL *delta); /* delta *= f'(z) */ \
         void (*second)(size_t n, const REAL *z, const REAL *a, REAL *out);  /* out = f''(z) */  \
-        int reads_z, by_row;                                /* its kind, see FASTNET_FROM_A */  \
     } fastnet_activation_##PRECISION;                                                           \
     typedef struct {                                                                            \
-        fastnet_activation_##PRECISION activation[FASTNET_N_ACTIVATIONS];                       \
+        /* By code: a = f(z); delta *= f'(z); out = f''(z). */                                  \
+        void (*activate)(int activation, size_t n, const REAL *z, REAL *a);                     \
+        void (*times_prime)(int activation, size_t n, const REAL *z, const REAL *a, REAL *delta); \
+        void (*second_derivative)(int activation, size_t n, const REAL *z, const REAL *a, REAL *out); \
         double (*output_delta)(const fastnet_cost *, int activation, const fastnet_data *,      \
                                size_t start, size_t m, size_t n, size_t ld, size_t width,       \
                                const REAL *z, const REAL *a, REAL *delta);                      \
@@ -396,6 +431,10 @@ FASTNET_CALLS(double, f64)
 extern const fastnet_kernels_f32 *fastnet_f32;
 extern const fastnet_kernels_f64 *fastnet_f64;
 
+/* Where vectors of half the width are at hand, the tables with these: AVX2 under AVX-512.  Else the same. */
+extern const fastnet_kernels_f32 *fastnet_half_f32;
+extern const fastnet_kernels_f64 *fastnet_half_f64;
+
 /* Levels of this build that this processor can run, weakest first. */
 int fastnet_n_levels(void);
 const char *fastnet_level_name(int level);
@@ -416,9 +455,5 @@ const char *fastnet_number_name(int code);
 
 /* State vectors that an optimizer keeps; -1 if there is no such code. */
 int fastnet_optimizer_states(int code);
-
-/* Whether an activation's derivatives read z, and whether it couples the values of a row. */
-int fastnet_activation_reads_z(int code);
-int fastnet_activation_by_row(int code);
 
 #endif

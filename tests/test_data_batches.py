@@ -221,6 +221,18 @@ def test_a_schedule_of_steps_needs_to_know_how_many(rng):
     fn.Network([6, 3], seed=0).fit(lambda: iter(batches), schedule=fn.schedules.Step(1, 0.5), epochs=3)
 
 
+def test_more_batches_than_the_length_said_keep_the_last_rate(rng):
+    X, Y = problem(rng)
+    short = type("Short", (list,), {"__len__": lambda self: 2})(cut(X, Y, 10))
+    seen = []
+    net = fn.Network([6, 3], seed=0)
+    net.fit(short, epochs=1, schedule=fn.schedules.Cosine(1), learning_rate=1.0, callbacks=lambda info: seen.append(info.learning_rate), callback_every=1)
+    assert seen[0] == 1.0 and seen[1:] == [0.5] * 6
+    nobody = type("Nobody", (Loader,), {"__len__": lambda self: len(None)})([])
+    nobody.batches = cut(X, Y, 10)
+    assert len(net.fit(nobody, epochs=2).cost) == 2
+
+
 def test_an_error_of_the_iterable_leaves_the_net_after_the_last_batch(rng):
     X, Y = problem(rng)
 

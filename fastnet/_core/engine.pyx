@@ -22,6 +22,7 @@ from fastnet._core.packed cimport Packed, new_packed, rows_of
 from fastnet._core.samples cimport data_of
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
+from fastnet._core.users cimport raise_pending
 from fastnet._core.window cimport Window, window_over
 
 cnp.import_array()
@@ -90,7 +91,7 @@ cdef class Engine:
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]
         self.n_out = sizes[len(sizes) - 1]
-        self.direct = planning.fast_paths()
+        self.direct = planning.fast_paths() and not self.net.python
 
     def _lay_out(self, tuple sizes not None, tuple activation not None, cost, cnp.ndarray parameters not None):
         """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers
@@ -189,7 +190,7 @@ cdef class Engine:
 
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; out must not overlap X."""
-        plan = planning.plan_inference(self.sizes, X.shape[0])
+        plan = planning.plan_inference(self.sizes, X.shape[0], python=self.net.python)
         if plan.path == "plain":
             blas.load()
         if self.single:
@@ -221,6 +222,7 @@ cdef class Engine:
             work = Workspace.for_inference(self.net, rows, sizeof(real))
             with nogil:
                 predict_blocks(self.net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
+                raise_pending(self.net)
 
     def _forward_into(self, cnp.ndarray X not None, list z, list a):
         """Fill the arrays of z^l and a^l, one (m, n) array a layer."""
@@ -239,6 +241,7 @@ cdef class Engine:
         point_at(work.a, a)
         with nogil:
             feedforward(self.net, m, parameters, x, <real**>work.z, <real**>work.a)
+            raise_pending(self.net)
 
     # -- cost and gradient ---------------------------------------------------
 
@@ -252,7 +255,7 @@ cdef class Engine:
 
     def _cost_of(self, X, Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
         """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
-        cdef bint tiles = (planning.plan_inference(self.sizes, len(X)).path in ("narrow", "tiles")
+        cdef bint tiles = (planning.plan_inference(self.sizes, len(X), python=self.net.python).path in ("narrow", "tiles")
                            and self.net.cost.kind != PYTHON_COST)
         if tiles:
             return self.evaluate_typed[float](X, Y, weight, out) if self.single else \

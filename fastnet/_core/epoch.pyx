@@ -15,6 +15,7 @@ from fastnet._core.descent cimport LayerDescent, descend
 from fastnet._core.kernels cimport Data, Descent, Progress, add_noise, begin_step, dropout_mask
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
+from fastnet._core.users cimport raise_pending
 
 cdef enum:
     MASKED = 256               # inputs that are dropped or kept at a time
@@ -72,6 +73,7 @@ cdef double total_cost(
         cost += output_cost(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
                             <const real*>work.z[last], <const real*>work.a[last], <real*>work.delta[last])
         start += m
+    raise_pending(net)
     return cost
 
 

@@ -18,6 +18,8 @@ cnp.import_array()
 cdef extern from "fastnet_kernels.h" nogil:
     const fastnet_kernels_f32* fastnet_f32
     const fastnet_kernels_f64* fastnet_f64
+    const fastnet_kernels_f32* fastnet_half_f32
+    const fastnet_kernels_f64* fastnet_half_f64
     int fastnet_n_levels()
     const char* fastnet_level_name(int level)
     int fastnet_level()
@@ -27,8 +29,7 @@ cdef extern from "fastnet_kernels.h" nogil:
     const char* fastnet_optimizer_name(int code)
     const char* fastnet_number_name(int code)
     int fastnet_optimizer_states(int code)
-    int fastnet_activation_reads_z(int code)
-    int fastnet_activation_by_row(int code)
+    UsersActivation fastnet_users[]
     const char* fastnet_compiler()
     const char* fastnet_compile_flags()
     # functions for other code; here only their addresses count, the header has their arguments
@@ -47,6 +48,9 @@ cdef extern from "fastnet_kernels.h" nogil:
 
 f32 = &fastnet_f32
 f64 = &fastnet_f64
+half32 = &fastnet_half_f32
+half64 = &fastnet_half_f64
+users = fastnet_users
 
 
 cdef tuple names_of(const char* (*name_of)(int) noexcept nogil):
@@ -61,8 +65,8 @@ COSTS = names_of(fastnet_cost_name)                # by code
 OPTIMIZERS = names_of(fastnet_optimizer_name)      # by code
 NUMBERS = names_of(fastnet_number_name)            # what a data set may consist of, by code
 OPTIMIZER_STATES = tuple([fastnet_optimizer_states(code) for code in range(len(OPTIMIZERS))])    # vectors, by code
-READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if fastnet_activation_reads_z(code))
-BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if fastnet_activation_by_row(code))
+READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if reads_z(code))
+BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if by_row(code))
 LEVELS = names_of(fastnet_level_name)              # that this processor can run, weakest first
 CALLS = {    # a packed net's functions for other code: addresses, by dtype
     "float32": {
@@ -109,6 +113,11 @@ def lanes(dtype):
     return padded[float](1) if dtype == np.float32 else padded[double](1)
 
 
+def half_lanes(dtype):
+    """The same of a vector half as wide, where there are kernels with such; else of any."""
+    return padded_by[float](half32[0], 1) if dtype == np.float32 else padded_by[double](half64[0], 1)
+
+
 FUNCTIONS = {"exp": -1, "log": -2, "log1p": -3}
 
 
@@ -143,6 +152,17 @@ cdef apply(int code, str order, cnp.ndarray z, cnp.ndarray a, cnp.ndarray out, r
         second_derivative(code, m, n, <real*>z.data, <real*>a.data, <real*>out.data)
     else:
         activate(code, m, n, <real*>z.data, <real*>out.data)
+
+
+def by_code(int code, str wanted, cnp.ndarray z not None):
+    """"value", "derivative" or "second_derivative" of an elementwise activation at z, contiguous."""
+    cdef cnp.ndarray out = np.ones_like(z)
+    order = {"value": "value", "derivative": "prime", "second_derivative": "second"}[wanted]
+    if z.dtype == np.float32:
+        apply[float](code, order, z, z, out)
+    else:
+        apply[double](code, order, z, z, out)
+    return out
 
 
 def is_finite(cnp.ndarray x not None):

@@ -22,6 +22,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Cost cost                  # filled by costs.pyx
         Py_ssize_t n_parameters
         Py_ssize_t width           # neurons of the widest layer, the input not counted, in whole vectors of any level
+        bint python                # some activation calls Python functions
 
 cdef enum:
     ALIGNMENT = 64                 # bytes: no vector straddles a cache line

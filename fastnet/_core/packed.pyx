@@ -81,7 +81,6 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     """Pack the flat parameter vector of a net; for derivatives every layer may lie there twice,
     the other side in its lanes."""
     cdef Packed packed = Packed.__new__(Packed)
-    cdef Py_ssize_t l, p, n
     packed.f32 = kernels.f32[0]
     packed.f64 = kernels.f64[0]
     packed.net.kernels = <const void*>packed.f32 if real is float else <const void*>packed.f64
@@ -95,16 +94,22 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     if packed.memory == NULL:
         raise MemoryError(f"no memory to pack a net: {n_bytes} bytes")
     place[real](layout, &packed.net, derivatives, <char*>aligned(<uintptr_t>packed.memory))
+    fill(layout, &packed.net, parameters)
+    return packed
+
+
+cdef void fill(const Layout* layout, PackedNet* net, const real* parameters) noexcept nogil:
+    """Pack other parameters into the same room."""
+    cdef Py_ssize_t l, p, n
     for l in range(layout.n_layers):
         p, n = layout.sizes[l], layout.sizes[l + 1]
-        if packed.net.layer[l].lanes == INPUTS_IN_LANES:
-            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>packed.net.layer[l].w)
+        if net.layer[l].lanes == INPUTS_IN_LANES:
+            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>net.layer[l].w)
         else:
-            pack[real](n, p, parameters + layout.w[l], p, 1, <real*>packed.net.layer[l].w)
-        if packed.net.layer[l].backward == BACKWARD_TRANSPOSED:
-            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>packed.net.layer[l].transposed)
-        memcpy(packed.net.layer[l].b, parameters + layout.b[l], layout.sizes[l + 1] * sizeof(real))
-    return packed
+            pack[real](n, p, parameters + layout.w[l], p, 1, <real*>net.layer[l].w)
+        if net.layer[l].backward == BACKWARD_TRANSPOSED:
+            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>net.layer[l].transposed)
+        memcpy(net.layer[l].b, parameters + layout.b[l], n * sizeof(real))
 
 
 cdef Py_ssize_t place(const Layout* layout, PackedNet* net, bint derivatives, char* base, real* dummy=NULL):

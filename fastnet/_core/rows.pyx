@@ -5,7 +5,7 @@ cimport numpy as cnp
 
 import numpy as np
 
-from fastnet._core import kernels
+from fastnet._core import kernels, plan
 from fastnet._core.kernels cimport gather
 from fastnet._core.types cimport real
 
@@ -13,7 +13,6 @@ cnp.import_array()
 
 BLOCK_BYTES = 1 << 20           # of converted rows that are looked at at a time
 DENSE_ROWS = 1024               # rows that are made dense at a time to be predicted: whole blocks of every path
-FEW_ROWS = 8                    # fewer (PACK_FROM) would take another path: the last block takes them along
 
 
 cdef Table table_of(cnp.ndarray array):
@@ -108,10 +107,13 @@ cdef class Rows:
 
 
 def dense_blocks(Py_ssize_t start, Py_ssize_t end):
-    """(start, stop) of the blocks in which rows start ... end are made dense to be predicted."""
+    """(start, stop) of the blocks in which rows start ... end are made dense to be predicted.
+
+    Fewer than PACK_FROM rows would take another path: the last block takes them along.
+    """
     while start < end:
         stop = start + DENSE_ROWS
-        if end - stop < FEW_ROWS:
+        if end - stop < plan.PACK_FROM:
             stop = end
         yield start, stop
         start = stop
