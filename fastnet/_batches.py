@@ -73,9 +73,9 @@ class BatchTraining(Training):
     # -- the loop ------------------------------------------------------------
 
     def start(self):
-        self.compiled = None
+        self.compiled = self.X = None
 
-    def epochs_at_once(self):
+    def epochs_at_once(self, run, X):
         return 0
 
     def run_epoch(self, start):

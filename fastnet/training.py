@@ -172,8 +172,8 @@ class Training:
         try:
             while self.epoch < options.epochs and not self.history.stopped:
                 start = time.perf_counter()
-                at_once = self.epochs_at_once()
-                finite = self.run_epochs(at_once, start) if at_once else self.run_epoch(start)
+                at_once = self.epochs_at_once(self.compiled, self.X)
+                finite = self.run_epochs(self.compiled, self.X, at_once, start) if at_once else self.run_epoch(start)
                 if at_once and finite:
                     continue
                 if not (finite and np.isfinite(net.parameters).all()):
@@ -211,17 +211,17 @@ class Training:
 
     # -- several epochs in one call ---------------------------------------------
 
-    def epochs_at_once(self):
+    def epochs_at_once(self, run, X):
         """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
         asked = (self.pools is not None or self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
                  or self.metrics or not self.schedule.foreseen()
                  or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
         return 0 if asked else min(self.options.epochs - self.epoch,
-                                   self.compiled.epochs_at_once(self.X, self.samples.Y, self.validation and self.validation[:2]))
+                                   run.epochs_at_once(X, self.samples.Y, self.validation and self.validation[:2]))
 
-    def run_epochs(self, n_epochs, start):
+    def run_epochs(self, run, X, n_epochs, start):
         """So many epochs, or as many as it takes to end the run; whether all costs and parameters were finite."""
-        options, watch, run = self.options, self.watch, self.compiled
+        options, watch = self.options, self.watch
         rates = [self.schedule.rates(self.rate, epoch, epoch * self.n_steps, self.n_steps)
                  for epoch in range(self.epoch, self.epoch + n_epochs)]
         if any(isinstance(rate, np.ndarray) for rate in rates):
@@ -230,7 +230,7 @@ class Training:
         target = -math.inf if options.target_cost is None else options.target_cost
         patience = sys.maxsize if options.patience is None else options.patience
         try:
-            run.epochs(self.X, self.samples.Y, bool(options.shuffle), rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
+            run.epochs(X, self.samples.Y, bool(options.shuffle), rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
                        self.validation and self.validation[:2], watch.parameters, watch.cost, watch.reference, watch.waited, options.min_delta, target, patience)
         finally:
             costs, (watch.cost, watch.reference, watch.waited) = run.passed()
