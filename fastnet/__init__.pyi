@@ -95,7 +95,7 @@ class Network:
     def laplacian(self, X: ArrayLike) -> np.ndarray: ...
     def check_gradient(self, X: ArrayLike, Y: ArrayLike, *, sample_weight: ArrayLike | None = None,
                        class_weight: Mapping[int, float] | str | None = None) -> GradientCheck: ...
-    def fit(self, X: ArrayLike, Y: ArrayLike, *, epochs: int = 30, batch_size: int = 10, learning_rate: float | None = None,
+    def fit(self, X: Any, Y: ArrayLike | None = None, *, epochs: int = 30, batch_size: int = 10, learning_rate: float | None = None,
             optimizer: str | _Optimizer = "sgd", schedule: schedules.Schedule | Callable[[int], float] | None = None,
             l2: float | Sequence[float] = 0.0, l1: float | Sequence[float] = 0.0, dropout: float | Sequence[float] = 0.0,
             input_dropout: float = 0.0, input_noise: float = 0.0, clip_norm: float | None = None,
@@ -103,7 +103,7 @@ class Network:
             sample_weight: ArrayLike | None = None, class_weight: Mapping[int, float] | str | None = None,
             validation: tuple[ArrayLike, ArrayLike] | float | None = None, patience: int | None = None,
             min_delta: float = 0.0, restore_best: bool = True, target_cost: float | None = None,
-            max_seconds: float | None = None, metrics: Any = (), shuffle: bool = True, seed: Any = None,
+            max_seconds: float | None = None, metrics: Any = (), shuffle: bool | str = True, seed: Any = None,
             callbacks: Callable[[EpochInfo], Any] | Sequence[Callable[[EpochInfo], Any]] = (),
             callback_every: int | None = None, progress: bool | None = None, threads: int = 1,
             checkpoint: str | PathLike[str] | None = None, checkpoint_every: int | None = None,
@@ -115,7 +115,7 @@ class Network:
                     input_noise: float = 0.0, clip_norm: float | None = None, clip_value: float | None = None,
                     max_norm: float | None = None, frozen: Sequence[int] = (), masks: Any = None,
                     sample_weight: ArrayLike | None = None, class_weight: Mapping[int, float] | str | None = None,
-                    shuffle: bool = False, seed: Any = None, threads: int = 1,
+                    shuffle: bool | str = False, seed: Any = None, threads: int = 1,
                     classes: Sequence[Any] | str | None = None) -> Network: ...
     def checkpoint(self, path: str | PathLike[str]) -> None: ...
     def explain(self, *, batch_size: int = 10, X: ArrayLike | None = None, threads: int = 1,

@@ -1,7 +1,8 @@
 """Every check of an argument, and every message about one.
 
-Nothing else in fastnet looks at what a caller gave: past this module arrays are
-C-contiguous, aligned, native and of the net's dtype, counts are ints, names are known.
+Nothing else in fastnet looks at what a caller gave: past this module and _checks_data arrays
+are C-contiguous, aligned, native and of the net's dtype, large sets Rows or Compressed that
+become so a batch at a time, counts are ints, names are known.
 Messages name the argument, what was expected and what came.
 """
 
@@ -13,12 +14,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fastnet import _checks_data as data
 from fastnet._core import kernels, plan
+from fastnet._core.rows import Rows, dense_blocks
 from fastnet._core.samples import Compressed
 
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 MAX_DIMENSION = 2**31 - 1      # BLAS counts with 32-bit ints
-DENSE_ROWS = 1024              # rows of sparse inputs that are filled with their zeros at a time
 
 
 # -- single values -----------------------------------------------------------
@@ -303,7 +305,7 @@ def check_metrics(metrics):
 
 def holds_labels(Y, n_out):
     """Whether checked targets are classes: labels, or 0 and 1 for one output."""
-    return Y.ndim == 1 or bool(n_out == 1 and ((Y == 0) | (Y == 1)).all())
+    return Y.ndim == 1 or bool(n_out == 1 and zeros_and_ones(Y))
 
 
 def check_metric_targets(metrics, Y, n_out):
@@ -323,8 +325,10 @@ def as_numbers(name, array):
     if isinstance(array, np.ma.MaskedArray) and np.ma.is_masked(array):
         raise TypeError(f"{name} must not be masked: masked values would be read as numbers")
     try:
-        array = np.asarray(array)
+        array = data.as_array(name, array)
     except ValueError as error:
+        if str(error).startswith(name):
+            raise
         raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
@@ -338,38 +342,28 @@ def as_dtype(array, dtype):
 
 
 def check_inputs(X, n_in, dtype, raw=False):
-    """X as (m, n_in), dense or Compressed, and whether a single sample (n_in,) was given; `raw`: dense in its own dtype."""
-    if hasattr(X, "tocsr"):
-        return check_sparse(X, n_in, dtype), False
-    if isinstance(X, Compressed):              # checked before
+    """X as (m, n_in), dense, Rows or Compressed, and whether a single sample (n_in,) was given; `raw`: dense in its own dtype."""
+    if isinstance(X, (Compressed, Rows)):      # checked before
         return X, False
+    if data.is_sparse(X):
+        return data.sparse_rows(X, n_in, dtype), False
     X = as_numbers("X", X)
     single = X.ndim == 1
     if X.ndim not in (1, 2) or X.shape[-1] != n_in:
         expected = f"X must have shape (m, {n_in}), one sample per row, or ({n_in},)"
         hint = "; X[:, None] makes a column of it" if n_in == 1 and X.ndim == 1 else ""
         raise ValueError(f"{expected}; got shape {X.shape}{hint}")
-    return as_dtype(X[None] if single else X, None if raw else dtype), single
-
-
-def check_sparse(X, n_in, dtype):
-    """A scipy sparse array or matrix (m, n_in) as rows without zeros."""
-    if X.dtype.kind not in "fiub":
-        raise TypeError(f"X must hold real numbers; got dtype {X.dtype}")
-    if len(X.shape) != 2 or X.shape[1] != n_in:
-        raise ValueError(f"X must have shape (m, {n_in}), one sample per row; got shape {tuple(X.shape)}")
-    csr = X.tocsr()
-    if not csr.has_canonical_format:           # columns in order, none twice
-        csr = csr.copy()
-        csr.sum_duplicates()
-    return Compressed(tuple(X.shape), as_dtype(csr.data, dtype), as_dtype(csr.indices, np.dtype(np.int32)),
-                      as_dtype(csr.indptr, np.dtype(np.intp)))
+    X = X[None] if single else X
+    if raw:
+        return as_dtype(X, None), single
+    rows = data.as_rows(X, dtype)
+    return as_dtype(X, dtype) if rows is None else rows, single
 
 
 def check_dense(X, n_in, dtype, raw=False):
     """As check_inputs, always dense: for what needs every value of X at once."""
     X, single = check_inputs(X, n_in, dtype, raw)
-    return (X.dense(0, len(X)) if isinstance(X, Compressed) else X), single
+    return data.whole(X), single
 
 
 def check_rows(X):
@@ -382,8 +376,8 @@ def check_rows(X):
 class Samples(NamedTuple):
     """A batch as the engine takes it; rows that count nothing are gone."""
 
-    X: object                      # (m, n_in) ndarray, or Compressed
-    Y: np.ndarray                  # (m, targets of the cost), or (m,) intp: labels
+    X: object                      # (m, n_in) ndarray, Rows or Compressed
+    Y: object                      # (m, targets of the cost) ndarray or Rows, or (m,) intp: labels
     weight: np.ndarray | None      # (m,) float64, all above 0; None: 1
     kept: np.ndarray | None        # bool, one for each row given; None: all
 
@@ -396,8 +390,8 @@ class Samples(NamedTuple):
 
     def take(self, rows):
         """Some of the rows, by their numbers."""
-        X = self.X.take(rows) if isinstance(self.X, Compressed) else self.X[rows]
-        return Samples(X, self.Y[rows], None if self.weight is None else self.weight[rows], None)
+        X, Y = (part[rows] if isinstance(part, np.ndarray) else part.take(rows) for part in (self.X, self.Y))
+        return Samples(X, Y, None if self.weight is None else self.weight[rows], None)
 
     def scaled(self, scaling, dtype):
         """The same with inputs and targets as a net that scales takes them."""
@@ -431,13 +425,15 @@ def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False,
     if Y.ndim == 1 and cost.labels == "one_hot":
         Y = one_hot(Y, n_out, dtype)
     check_target_values(Y, cost)
-    samples = Samples(X, Y, weight, kept)
+    samples = Samples(X, data.whole(Y) if dense or unscaled else Y, weight, kept)
     return samples if scaling is None else samples.scaled(scaling, dtype)
 
 
 def speaks(Y):
     """Whether Y holds labels that are no plain numbers: words, sets of anything, lists of words."""
     words = (str, set, frozenset)
+    if data.is_frame(Y) and Y.shape[1] > 1:        # a frame's columns are numbers, or named as what they are
+        return False
     if not isinstance(Y, (list, tuple)):
         array = Y if isinstance(Y, np.ndarray) else np.asarray(Y)
         if array.dtype.kind != "O":
@@ -464,19 +460,22 @@ def check_target_values(Y, cost):
     """What a cost demands of targets; NaN is left to check_finite."""
     if Y.ndim == 1:
         return
-    if cost.ignore_nan and np.isnan(Y).all():
+    if cost.ignore_nan and all(np.isnan(part).all() for _, part in data.blocks(Y)):
         raise ValueError("Y must hold at least one target that is not NaN; got none")
     if cost.target_range is None:
         return
     least, most = cost.target_range
-    wrong = (Y < least) if most is None else (Y < least) | (Y > most)
-    if wrong.any():
-        row, column = np.argwhere(wrong)[0]
-        expected = f"at least {least}" if most is None else f"between {least} and {most}"
-        raise ValueError(f"Y must be {expected} for {cost.name}; row {row}, column {column} is {Y[row, column]}")
+    for start, part in data.blocks(Y):
+        wrong = (part < least) if most is None else (part < least) | (part > most)
+        if wrong.any():
+            row, column = np.argwhere(wrong)[0]
+            expected = f"at least {least}" if most is None else f"between {least} and {most}"
+            raise ValueError(f"Y must be {expected} for {cost.name}; row {start + row}, column {column} is {part[row, column]}")
 
 
 def check_targets(Y, m, single, n_out, dtype, labels):
+    if isinstance(Y, Rows):                    # checked before
+        return Y
     Y = as_numbers("Y", Y)
     if single and Y.shape in ((), (n_out,)) and not (Y.ndim == 1 and n_out == 1 and m != 1):
         Y = Y[None]
@@ -487,7 +486,8 @@ def check_targets(Y, m, single, n_out, dtype, labels):
     if Y.shape != (m, n_out):
         or_labels = f", or labels of shape ({m},)" if n_out > 1 and labels else ""
         raise ValueError(f"Y must have shape ({m}, {n_out}), row for row with X{or_labels}; got shape {Y.shape}")
-    return as_dtype(Y, dtype)
+    rows = data.as_rows(Y, dtype)
+    return as_dtype(Y, dtype) if rows is None else rows
 
 
 def check_labels(Y, m, n_out):
@@ -528,12 +528,16 @@ def check_nonnegative(name, numbers):
         raise ValueError(f"{name} must be finite and at least 0; got {numbers[wrong][0]}")
 
 
+def zeros_and_ones(Y):
+    return all(((part == 0) | (part == 1)).all() for _, part in data.blocks(Y))
+
+
 def labels_in(Y, n_out):
     """The class of each row: labels as they are, or a single output's 0 and 1."""
     if Y.ndim == 1:
         return Y
-    if n_out == 1 and ((Y == 0) | (Y == 1)).all():
-        return Y[:, 0].astype(np.intp)
+    if n_out == 1 and zeros_and_ones(Y):
+        return data.whole(Y)[:, 0].astype(np.intp)
     raise ValueError(f"class_weight needs labels in Y, shape ({len(Y)},), or 0 and 1 for one output; got targets of "
                      f"shape {Y.shape}")
 
@@ -561,19 +565,12 @@ def one_hot(labels, n_out, dtype):
     return Y
 
 
-def check_finite(name, array, dtype, but_nan=False):
-    """Raise if a checked array holds NaN, unless that is allowed, or infinity; labels can't."""
-    if isinstance(array, Compressed):
-        if not kernels.is_finite(array.values):
-            at = np.flatnonzero(~np.isfinite(array.values))[0]
-            row = np.searchsorted(array.starts, at, side="right") - 1
-            raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {array.columns[at]} is {array.values[at]}")
-    elif array.dtype == dtype and not kernels.is_finite(array):
-        wrong = np.argwhere(np.isinf(array) if but_nan else ~np.isfinite(array))
-        if not len(wrong):
-            return
-        row, column = wrong[0]
-        raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {column} is {array[row, column]}")
+def check_finite(name, array, dtype, but_nan=False, columns=None):
+    """Raise if a checked set holds NaN, unless that is allowed, or infinity; labels can't.  Columns may have names."""
+    if array.dtype == dtype and (found := data.find_not_finite(array, but_nan)) is not None:
+        row, column, value = found
+        label = column if columns is None else repr(columns[column])
+        raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {label} is {value}")
 
 
 def check_out(out, shape, dtype, X):
@@ -590,7 +587,16 @@ def check_out(out, shape, dtype, X):
 
 def overlap(out, X):
     """Whether writing to `out` might change the checked X."""
-    return not isinstance(X, Compressed) and np.may_share_memory(out, X)
+    return not isinstance(X, Compressed) and np.may_share_memory(out, X.array if isinstance(X, Rows) else X)
+
+
+def predict_rows(net, X, out, start, stop):
+    """Rows start ... stop of `out` become the outputs for these rows of a checked X."""
+    if isinstance(X, np.ndarray):
+        net._predict_into(X[start:stop], out[start:stop])
+        return
+    for start, stop in dense_blocks(start, stop):
+        net._predict_into(X.dense(start, stop), out[start:stop])
 
 
 def predict_checked(net, X, out, threads):
@@ -604,15 +610,11 @@ def predict_checked(net, X, out, threads):
         target = check_out(out, shape[1:] if single else shape, net.dtype, X)
         a = target.reshape(shape)
     threads = plan.plan_inference(net.sizes, len(X), threads).threads if threads > 1 else 1
-    if isinstance(X, Compressed):
-        for start in range(0, len(X), DENSE_ROWS):
-            stop = min(start + DENSE_ROWS, len(X))
-            net._predict_into(X.dense(start, stop), a[start:stop])
-    elif threads > 1:
+    if threads > 1:
         from fastnet._threads import share_rows
-        share_rows(len(X), threads, lambda start, stop: net._predict_into(X[start:stop], a[start:stop]))
+        share_rows(len(X), threads, lambda start, stop: predict_rows(net, X, a, start, stop))
     else:
-        net._predict_into(X, a)
+        predict_rows(net, X, a, 0, len(X))
     if out is None:
         return a[0] if single else a
     if target is not out:

@@ -97,14 +97,15 @@ def check_foldable(net):
                          "and what comes behind it can't become weights")
 
 
-def check_raw_finite(name, array, dtype, but_nan=False, rows=1024):
+def check_raw_finite(name, array, dtype, but_nan=False, columns=None, rows=1024):
     """As _checks.check_finite, for numbers as they came: of any dtype, judged as `dtype` holds them."""
     if not isinstance(array, np.ndarray) or array.dtype.kind != "f" or array.ndim == 1:
-        return _checks.check_finite(name, array, dtype)
+        return _checks.check_finite(name, array, dtype, but_nan, columns)
     for start in range(0, len(array), rows):
         with np.errstate(over="ignore"):
             block = np.asarray(array[start:start + rows], dtype)
         wrong = np.isinf(block) if but_nan else ~np.isfinite(block)
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
-            raise ValueError(f"{name} must be finite in {dtype.name}; row {start + row}, column {column} is {block[row, column]}")
+            label = column if columns is None else repr(columns[column])
+            raise ValueError(f"{name} must be finite in {dtype.name}; row {start + row}, column {label} is {block[row, column]}")

@@ -3,6 +3,8 @@
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from fastnet import _checks
 from fastnet._core import random
 from fastnet._core.recipe import Recipe
@@ -26,7 +28,7 @@ class Options(NamedTuple):
     masks: tuple
     epochs: int
     batch_size: int
-    shuffle: bool
+    shuffle: bool | str                # "rows" and "blocks": of whatever kind the set is
     threads: int
     patience: int | None
     min_delta: float
@@ -69,12 +71,21 @@ def check_options(net, key, *, optimizer="sgd", learning_rate=None, schedule=Non
     return Options(
         optimizer, schedule, rate, recipe, l2, held, masks,
         epochs=_checks.check_count("epochs", epochs, minimum=0), batch_size=_checks.check_count("batch_size", batch_size),
-        shuffle=_checks.check_flag("shuffle", shuffle), threads=_checks.check_threads(threads),
+        shuffle=check_shuffle(shuffle), threads=_checks.check_threads(threads),
         patience=None if patience is None else _checks.check_count("patience", patience),
         min_delta=_checks.check_not_negative("min_delta", min_delta),
         restore_best=_checks.check_flag("restore_best", restore_best),
         target_cost=None if target_cost is None else check_finite_number("target_cost", target_cost),
         max_seconds=None if max_seconds is None else _checks.check_positive("max_seconds", max_seconds), key=key)
+
+
+def check_shuffle(shuffle):
+    """True, False, or by what."""
+    if isinstance(shuffle, str):
+        return _checks.check_choice("shuffle", shuffle, ("rows", "blocks"))
+    if not isinstance(shuffle, (bool, np.bool_)):
+        raise TypeError(f"shuffle must be True, False, 'rows' or 'blocks'; got {_checks.describe(shuffle)}")
+    return bool(shuffle)
 
 
 def check_finite_number(name, value):

@@ -40,6 +40,8 @@ def write(net, training, path):
     options, recipe = training.options, training.options.recipe
     if recipe is None:
         raise ValueError(f"optimizer {options.optimizer.name!r} keeps its memory to itself: a run of it has no checkpoint")
+    if training.streams and training.rows:
+        raise ValueError("training on batches has a checkpoint at the end of an epoch only: batches have no place to go on from")
     memory = training.memory_now()
     tensors = {"parameters": net.parameters, "best": training.watch.parameters}
     if memory is not None:
@@ -228,7 +230,7 @@ class Resumed:
         self.net, self.history = net, training.history
         self._training = net._training = training
 
-    def fit(self, X, Y, *, epochs=None, sample_weight=None, class_weight=None, validation=None, metrics=(), callbacks=(),
+    def fit(self, X, Y=None, *, epochs=None, sample_weight=None, class_weight=None, validation=None, metrics=(), callbacks=(),
             callback_every=None, progress=None, threads=None, max_seconds=None, checkpoint=None, checkpoint_every=None):
         """Go on where the run was, to the same bits as if it had never ended.
 
@@ -257,16 +259,19 @@ checkpoint_every
         ValueError
             If X does not have as many samples to train on as before.
         """
+        if Y is None and not self._training.streams:
+            from fastnet._batches import on_batches
+            self._training = self.net._training = on_batches(self._training)
         training, options = self._training, self._training.options
         if epochs is not None:
             options = options._replace(epochs=_checks.check_count("epochs", epochs, minimum=0))
         threads = _checks.check_threads(options.threads if threads is None else threads)
         seconds = None if max_seconds is None else _checks.check_positive("max_seconds", max_seconds)
-        m = training.m
+        m = getattr(training, "m", None)
         training.options = options = Options(**{**options._asdict(), "threads": threads, "max_seconds": seconds})
         training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
         training.take_data(self.net, X, Y, sample_weight, class_weight, validation, metrics)
-        if m is not None and training.m != m:
+        if m is not None and not training.streams and training.m != m:
             now, training.m = training.m, m
             raise ValueError(f"X must hold {m} samples to train on, as before; got {now}")
         if training.history.stopped in ("max_seconds", "callback"):

@@ -1,5 +1,6 @@
 """Network: a dense net that NumPy can see into and the compiled engine runs."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -433,7 +434,7 @@ class Network(Differentiable, Engine):
 
     # -- training ------------------------------------------------------------
 
-    def fit(self, X, Y, *, epochs=30, batch_size=10, learning_rate=None, optimizer="sgd", schedule=None, l2=0.0, l1=0.0,
+    def fit(self, X, Y=None, *, epochs=30, batch_size=10, learning_rate=None, optimizer="sgd", schedule=None, l2=0.0, l1=0.0,
             dropout=0.0, input_dropout=0.0, input_noise=0.0, clip_norm=None, clip_value=None, max_norm=None, frozen=(),
             masks=None, sample_weight=None, class_weight=None, validation=None, patience=None, min_delta=0.0,
             restore_best=True, target_cost=None, max_seconds=None, metrics=(), shuffle=True, seed=None, callbacks=(),
@@ -443,11 +444,13 @@ class Network(Differentiable, Engine):
 
         Parameters
         ----------
-        X : array_like of shape (m, n_in)
-            Inputs, finite.
+        X : array_like of shape (m, n_in), or batches
+            Inputs, finite.  Any kind of number, frames, scipy's sparse matrices, memory maps: see docs/data.md.
+            Without Y an iterable of (X, Y) or (X, Y, sample_weight), or a function that returns an iterator: each
+            batch is one step (`batch_size` and `shuffle` have no say), weighted within itself.
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
-            Desired outputs, finite (but for NaN where the cost ignores it).  Labels may be words, bools or any
-            whole numbers, and several a sample: see `classes`.
+            Desired outputs, finite (but for NaN where the cost ignores it); None: X is batches.  Labels may be words,
+            bools or any whole numbers, and several a sample: see `classes`.
         epochs : int
             Passes over the data; iterations of a full-batch method.
         batch_size : int
@@ -500,8 +503,10 @@ class Network(Differentiable, Engine):
         metrics : "accuracy", "r2", callable, or a sequence of them
             What to compute after each epoch, over the validation samples where there are any: a
             callable gets (Y, outputs).
-        shuffle : bool
-            Take the samples in a new random order each epoch; False: as they stand.
+        shuffle : bool, "rows" or "blocks"
+            Take the samples in a new random order each epoch; False: as they stand.  "blocks" mixes blocks of
+            rows that lie together a pool at a time, which is what True does with a memory map that is larger
+            than a pool (64 MiB); "rows" mixes all rows of that too.  See docs/data.md.
         seed : int, numpy.random.Generator, optional
             Decides all that is random: orders, held-out samples, dropout, noise.
         callbacks : callable or sequence of callables
@@ -557,8 +562,13 @@ class Network(Differentiable, Engine):
         >>> net.classify([[0, 0], [0, 1], [1, 0], [1, 1]])
         array([0, 1, 1, 0])
         """
-        return training.fit(
-            self, X, Y, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer,
+        if Y is None:
+            from fastnet import _batches
+            fit = _batches.fit
+        else:
+            fit = functools.partial(training.fit, Y=Y)
+        return fit(
+            self, X, epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer,
             schedule=schedule, l2=l2, l1=l1, dropout=dropout, input_dropout=input_dropout, input_noise=input_noise,
             clip_norm=clip_norm, clip_value=clip_value, max_norm=max_norm, frozen=frozen, masks=masks,
             sample_weight=sample_weight, class_weight=class_weight, validation=validation, patience=patience,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from fastnet import _checks, _checks_scaling
+from fastnet._checks_data import columns_of, whole
 from fastnet._core.engine import shuffled
 from fastnet._options import HELD_OUT, seed_for
 
@@ -39,8 +40,8 @@ def check_training_data(net, X, Y, sample_weight=None, class_weight=None, raw=Fa
     """Samples as the engine takes them (`raw`: not scaled yet), finite; NaN among the targets where the cost ignores it."""
     samples = _checks.check_samples(net, X, Y, sample_weight, class_weight, raw=raw, classes=classes)
     check_finite = _checks_scaling.check_raw_finite if raw else _checks.check_finite
-    check_finite("X", samples.X, net.dtype)
-    check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+    check_finite("X", samples.X, net.dtype, columns=columns_of(X))
+    check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan, columns=columns_of(Y))
     return samples
 
 
@@ -63,7 +64,7 @@ def judge(net, samples, validation, metrics, history, targets=None):
         _checks.predict_checked(net, judged.X, outputs, 1)
     if not wanted:
         return
-    Y = judged.Y if targets is None else targets
+    Y = whole(judged.Y) if targets is None else targets
     if targets is not None:
         net._unscale(outputs)
     if validation is not None and Y.ndim == 1:

@@ -18,6 +18,7 @@ from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
 from fastnet._core.samples import Compressed, compressed, nonzeros
 from fastnet._files import check_path
+from fastnet._pools import Pools
 from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
 from fastnet.stopping import Watch, check_training_data, judge, split_validation
@@ -57,10 +58,10 @@ def start_run(net, X, batch_size, threads, recipe=None):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
     recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
     activation, cost = net._codes(net.sizes[-1], net.dtype)
-    if recipe.changes_inputs and isinstance(X, Compressed):      # noise leaves no zeros to skip
-        X = X.dense(0, len(X))
     sparse = isinstance(X, Compressed)
-    count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
+    # a file's zeros would have to be left out anew each epoch
+    counted = plan.fast_paths() and not recipe.changes_inputs and getattr(X, "pages", None) is None
+    count = 0 if sparse else nonzeros(X) if counted else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
                                 half_lanes=kernels.half_lanes(net.dtype),
                                 bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python())
@@ -77,6 +78,8 @@ def check_writeable(net):
 
 class Training:
     """A run of `fit`: what it was asked for, and how far it has come, which is what a checkpoint keeps."""
+
+    streams = False                    # its data come in batches (_batches.py)
 
     def __init__(self, options):
         self.options = options
@@ -165,7 +168,7 @@ class Training:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
         self.rate = rate
         if self.rows:                  # within an epoch: of the steps to come
-            done = self.rows // self.batch_size
+            done = self.steps_done()
             self.rates[done:] = self.rates_of_epoch()[done:]
 
     # -- the loop ------------------------------------------------------------
@@ -190,6 +193,7 @@ class Training:
                 self.score()
         finally:
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.targets = None
+            self.X = self.pools = None
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
@@ -197,33 +201,52 @@ class Training:
 
     def descend(self):
         options, net = self.options, self.net
-        run, X = start_run(net, self.samples.X, self.batch_size, options.threads, options.recipe)
-        if self.memory is not None:
-            run.remember(*self.memory)
-        self.compiled = run
-        run.halted = self.interrupted
+        self.start()
         try:
             while self.epoch < options.epochs and not self.history.stopped:
                 start = time.perf_counter()
-                at_once = self.epochs_at_once(run, X)
-                finite = self.run_epochs(run, X, at_once, start) if at_once else self.run_epoch(run, X, start)
+                at_once = self.epochs_at_once(self.compiled, self.X)
+                finite = self.run_epochs(self.compiled, self.X, at_once, start) if at_once else self.run_epoch(start)
                 if at_once and finite:
                     continue
                 if not (finite and np.isfinite(net.parameters).all()):
                     self.stop_diverged()
                     break
-                self.finish_epoch(self.cost / self.rows, self.rate_of_step(-(-self.rows // self.batch_size) - 1), start)
+                self.finish_epoch(self.cost / self.rows, self.rate_of_step(self.steps_done() - 1), start)
                 self.write_checkpoint()
         finally:
-            self.memory = None if self.history.stopped == "diverged" else run.memory()
-            self.compiled = None
-            run.close()
+            run, self.compiled = self.compiled, None
+            if run is not None:
+                self.memory = None if self.history.stopped == "diverged" else run.memory()
+                run.close()
+
+    def start(self):
+        """Make the compiled run."""
+        run, self.X = start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
+        self.pools = self.pools_of(self.X)
+        run.on_window = None if self.pools is None else self.pools.reached
+        if self.memory is not None:
+            run.remember(*self.memory)
+        run.halted = self.interrupted
+        self.compiled = run
+
+    def steps_done(self):
+        """Of the epoch under way."""
+        return -(-self.rows // self.batch_size)
+
+    def pools_of(self, X):
+        """What puts the rows of X in order where that is done by blocks; None: all rows alike."""
+        mapped = getattr(X, "pages", None) is not None
+        if self.options.shuffle != "blocks" and not (self.options.shuffle is True and mapped):
+            return None
+        row_bytes = getattr(X, "row_bytes", X.shape[1] * X.dtype.itemsize)
+        return Pools(self.m, row_bytes, X if mapped else None)
 
     # -- several epochs in one call ---------------------------------------------
 
     def epochs_at_once(self, run, X):
         """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
-        asked = (self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
+        asked = (self.pools is not None or self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
                  or self.metrics or not self.schedule.foreseen()
                  or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
         return 0 if asked else min(self.options.epochs - self.epoch,
@@ -240,7 +263,7 @@ class Training:
         target = -math.inf if options.target_cost is None else options.target_cost
         patience = sys.maxsize if options.patience is None else options.patience
         try:
-            run.epochs(X, self.samples.Y, options.shuffle, rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
+            run.epochs(X, self.samples.Y, bool(options.shuffle), rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
                        self.validation and self.validation[:2], watch.parameters, watch.cost, watch.reference, watch.waited, options.min_delta, target, patience)
         finally:
             costs, (watch.cost, watch.reference, watch.waited) = run.passed()
@@ -275,13 +298,14 @@ class Training:
     def rate_of_step(self, step):
         return float(self.rates[step]) if isinstance(self.rates, np.ndarray) else self.rates
 
-    def run_epoch(self, run, X, start):
+    def run_epoch(self, start):
         """The pass, or what is left of it; whether all costs were finite."""
-        order = None
+        run, order = self.compiled, None
         if self.options.shuffle:
-            order = shuffled(self.m, _options.seed_for(self.options.key, _options.ORDERED, self.epoch))
+            seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)
+            order = shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
         self.rates = self.rates_of_epoch()
-        run.start_epoch(X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
+        run.start_epoch(self.X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
         going = True
         try:
             while going and not self.history.stopped:
@@ -360,12 +384,11 @@ class Training:
 
     def stop_diverged(self):
         self.net.parameters[:] = self.watch.parameters
-        batch = -(-self.rows // self.batch_size)
         self.history.stopped = "diverged"
         if self.alone:
             warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch "
-                          f"{batch}; the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning,
-                          stacklevel=6)
+                          f"{self.steps_done()}; the best finite parameters are kept. A smaller learning_rate may help",
+                          RuntimeWarning, stacklevel=6)
 
     def score(self):
         """Cost over the training samples and what `judge` finds, of the net as training leaves it."""

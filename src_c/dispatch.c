@@ -149,6 +149,12 @@ const char *fastnet_optimizer_name(int code)
     return code >= 0 && code < FASTNET_N_OPTIMIZERS ? names[code] : NULL;
 }
 
+const char *fastnet_number_name(int code)
+{
+    static const char *const names[] = {FASTNET_NUMBERS(NAME_ENTRY)};
+    return code >= 0 && code < FASTNET_N_NUMBERS ? names[code] : NULL;
+}
+
 int fastnet_optimizer_states(int code)
 {
     static const int states[] = {FASTNET_OPTIMIZERS(OPTIMIZER_STATES)};

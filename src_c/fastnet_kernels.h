@@ -187,6 +187,32 @@ typedef struct {
     ptrdiff_t m;
 } fastnet_data;
 
+/* What a data set may consist of: X(name) needs its conversion in gather.inc; booleans count as uint8. */
+#define FASTNET_NUMBERS(X) \
+    X(int8)                \
+    X(uint8)               \
+    X(int16)               \
+    X(uint16)              \
+    X(int32)               \
+    X(uint32)              \
+    X(int64)               \
+    X(uint64)              \
+    X(float16)             \
+    X(float32)             \
+    X(float64)
+
+#define FASTNET_NUMBER_CODE(name) FASTNET_NUMBER_##name,
+enum { FASTNET_NUMBERS(FASTNET_NUMBER_CODE) FASTNET_N_NUMBERS };
+#undef FASTNET_NUMBER_CODE
+
+/* Rows of numbers of one kind, wherever they lie. */
+typedef struct {
+    const void *x;
+    ptrdiff_t row_stride, column_stride;        /* bytes from a row, or a number, to the next */
+    int number;                 /* code */
+    int swapped;                /* in the other byte order than this processor's */
+} fastnet_table;
+
 /* How far an epoch has come. */
 typedef struct {
     ptrdiff_t rows;             /* samples seen */
@@ -353,6 +379,7 @@ struct fastnet_model {
         size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
         void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
                          int32_t *columns, REAL *values);                                       \
+        void (*gather)(const fastnet_table *, size_t m, size_t p, const ptrdiff_t *rows, REAL *out); \
         void (*minibatch_epoch)(fastnet_trainer *, const fastnet_data *, fastnet_descent *,     \
                                 size_t batch_size, size_t max_rows, size_t first_share,         \
                                 size_t end_share, fastnet_progress *);                          \
@@ -429,6 +456,7 @@ const char *fastnet_compile_flags(void);
 const char *fastnet_activation_name(int code);
 const char *fastnet_cost_name(int code);
 const char *fastnet_optimizer_name(int code);
+const char *fastnet_number_name(int code);
 
 /* State vectors that an optimizer keeps; -1 if there is no such code. */
 int fastnet_optimizer_states(int code);

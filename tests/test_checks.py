@@ -133,5 +133,5 @@ def test_methods_that_trust_their_arguments_are_private():
                       "laplacian", "multilabel", "n_parameters", "parameter_jacobian", "parameters", "partial_fit",
                       "per_sample_gradients", "predict", "save", "scaling", "sizes", "summary", "value_and_gradient", "vjp"}
     assert {name for name in dir(fn.FrozenNetwork) if not name.startswith("_")} == {
-        "activations", "address", "capsule", "ctypes", "dtype", "export_c", "export_fortran", "jacobian", "jvp", "parameters",
-        "predict", "sizes", "value_and_jacobian", "vjp"}
+        "activations", "address", "capsule", "ctypes", "dtype", "export_c", "export_fortran", "jacobian", "jvp",
+        "low_level_callable", "numba", "parameters", "predict", "sizes", "value_and_jacobian", "vjp"}

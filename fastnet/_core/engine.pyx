@@ -1,7 +1,7 @@
 """The door of the engine room: NumPy arrays in, pointers out, the GIL released where the work is worth it.
 
 Every argument has been checked by fastnet._checks: arrays are C-contiguous, aligned,
-native and of the net's dtype; labels are intp within range.  Nothing is checked again.
+native and of the net's dtype, or Rows or Compressed; labels are intp within range.  Nothing is checked again.
 """
 
 cimport numpy as cnp
@@ -10,6 +10,7 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 import numpy as np
 
 from fastnet._core import plan as planning
+from fastnet._core.rows import dense_blocks
 
 from fastnet._core cimport blas
 from fastnet._core.affine cimport Affine, scale, unscale
@@ -23,6 +24,7 @@ from fastnet._core.samples cimport data_of
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 from fastnet._core.users cimport raise_pending
+from fastnet._core.window cimport Window, window_over
 
 cnp.import_array()
 
@@ -294,7 +296,15 @@ cdef class Engine:
 
     # -- cost and gradient ---------------------------------------------------
 
-    def _cost_of(self, X, cnp.ndarray Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
+    def _outputs_into(self, X, cnp.ndarray out not None):
+        """out = a^L for the rows of X, an array, Rows or Compressed, which must not overlap it."""
+        if isinstance(X, np.ndarray):
+            self._predict_into(X, out)
+            return
+        for start, stop in dense_blocks(0, len(X)):
+            self._predict_into(X.dense(start, stop), out[start:stop])
+
+    def _cost_of(self, X, Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
         """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
         cdef bint tiles = (planning.plan_inference(self.sizes, len(X), python=self.net.python).path in ("narrow", "tiles")
                            and self.net.cost.kind != PYTHON_COST)
@@ -302,35 +312,44 @@ cdef class Engine:
             return self.evaluate_typed[float](X, Y, weight, out) if self.single else \
                 self.evaluate_typed[double](X, Y, weight, out)
         if out is not None:
-            self._predict_into(X if isinstance(X, np.ndarray) else X.dense(0, len(X)), out)
+            self._outputs_into(X, out)
         blas.load()
         if self.single:
             return self.cost_typed[float](X, Y, weight)
         return self.cost_typed[double](X, Y, weight)
 
-    cdef double evaluate_typed(self, X, cnp.ndarray Y, cnp.ndarray weight, cnp.ndarray out, real* dummy=NULL) except? -1:
-        cdef Data data = data_of(X, Y, None, weight)
+    cdef double evaluate_typed(self, X, Y, cnp.ndarray weight, cnp.ndarray out, real* dummy=NULL) except? -1:
+        cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS)
+        cdef Window window = window_over(X, Y, None, weight, rows, False)
+        cdef Data data
         cdef Packed packed = new_packed[real](self.net, <const real*>self._parameters.data, False)
-        cdef Py_ssize_t rows = min(data.m, <Py_ssize_t>planning.INFERENCE_ROWS)
         cdef Scratch scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
         cdef real* a = <real*>out.data if out is not None else NULL
-        cdef double cost
-        with nogil:
-            cost = packed.evaluate(&self.net.cost, &data, rows, a, scratch.memory)
-        return cost / data.m
+        cdef double cost = 0
+        while start < m:
+            data = piece(window, X, Y, weight, start)
+            with nogil:
+                cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.memory)
+            start += data.m
+        return cost / m
 
-    cdef double cost_typed(self, X, cnp.ndarray Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
-        cdef Data data = data_of(X, Y, None, weight)
-        cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
+    cdef double cost_typed(self, X, Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
+        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m)
+        cdef Window window = window_over(X, Y, None, weight, rows, False)
+        cdef Data data
+        cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
         cdef Buffers buffers = buffers_of(work)
         cdef const real* parameters = <const real*>self._parameters.data
-        cdef double cost
-        if data.m * self.flops_a_row() < GIL_FLOPS:
-            cost = total_cost(self.net, &data, &buffers, parameters)
-        else:
-            with nogil:
-                cost = total_cost(self.net, &data, &buffers, parameters)
-        return cost / data.m
+        cdef double cost = 0
+        while start < m:
+            data = piece(window, X, Y, weight, start)
+            if data.m * self.flops_a_row() < GIL_FLOPS:
+                cost += total_cost(self.net, &data, &buffers, parameters)
+            else:
+                with nogil:
+                    cost += total_cost(self.net, &data, &buffers, parameters)
+            start += data.m
+        return cost / m
 
     def _backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
                        cnp.ndarray nabla not None, cnp.ndarray weight=None):
@@ -357,29 +376,42 @@ cdef class Engine:
                                  <real**>work.delta, NULL, <real>(1.0 / m), <real>0, target)
         return cost / m
 
-    def _gradient_into(self, X, cnp.ndarray Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
+    def _gradient_into(self, X, Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
         """nabla = the mean gradient over the rows of X; return the mean cost."""
         blas.load()
         if self.single:
             return self.gradient_typed[float](X, Y, nabla, weight)
         return self.gradient_typed[double](X, Y, nabla, weight)
 
-    cdef double gradient_typed(self, X, cnp.ndarray Y, cnp.ndarray nabla, cnp.ndarray weight,
+    cdef double gradient_typed(self, X, Y, cnp.ndarray nabla, cnp.ndarray weight,
                                real* dummy=NULL) except? -1:
-        cdef Data data = data_of(X, Y, None, weight)
-        cdef Workspace work = Workspace.for_training(self.net, self.rows_for(data.m), sizeof(real))
+        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m)
+        cdef Window window = window_over(X, Y, None, weight, rows, False)
+        cdef Data data
+        cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
         cdef Buffers buffers = buffers_of(work)
         cdef const real* parameters = <const real*>self._parameters.data
         cdef real* target = <real*>nabla.data
-        cdef real alpha = <real>(1.0 / data.m)
-        cdef double cost
+        cdef real alpha = <real>(1.0 / m)
+        cdef double cost = 0
         nabla.fill(0)
-        if 3 * data.m * self.flops_a_row() < GIL_FLOPS:
-            cost = add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
-        else:
-            with nogil:
-                cost = add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
-        return cost / data.m
+        while start < m:
+            data = piece(window, X, Y, weight, start)
+            if 3 * data.m * self.flops_a_row() < GIL_FLOPS:
+                cost += add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
+            else:
+                with nogil:
+                    cost += add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
+            start += data.m
+        return cost / m
+
+
+cdef Data piece(Window window, X, Y, cnp.ndarray weight, Py_ssize_t start):
+    """The samples from `start` on: all, or as many as the window takes, whose blocks are those of the whole."""
+    if window is None:
+        return data_of(X, Y, None, weight)
+    window.move(start, min(start + window.rows, len(X)))
+    return window.data
 
 
 cdef Buffers buffers_of(Workspace work):

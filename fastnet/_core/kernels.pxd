@@ -42,6 +42,12 @@ cdef extern from "fastnet_kernels.h" nogil:
         const Py_ssize_t* order
         Py_ssize_t m
 
+    ctypedef struct Table "fastnet_table":
+        const void* x
+        Py_ssize_t row_stride, column_stride
+        int number
+        bint swapped
+
     int PYTHON_COST "FASTNET_PYTHON_COST"
     int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
@@ -152,6 +158,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t (*place)(const Layout*, const float* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
+        void (*gather)(const Table*, size_t m, size_t p, const Py_ssize_t* rows, float* out) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
@@ -204,6 +211,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t (*place)(const Layout*, const double* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
+        void (*gather)(const Table*, size_t m, size_t p, const Py_ssize_t* rows, double* out) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
@@ -409,6 +417,14 @@ cdef inline void compress(
         f32[0].compress(m, p, x, starts, columns, values)
     else:
         f64[0].compress(m, p, x, starts, columns, values)
+
+
+cdef inline void gather(const Table* table, size_t m, size_t p, const Py_ssize_t* rows, real* out) noexcept nogil:
+    """out (m, p) = rows of a table of any kind of number (src_c/gather.inc)."""
+    if real is float:
+        f32[0].gather(table, m, p, rows, out)
+    else:
+        f64[0].gather(table, m, p, rows, out)
 
 
 cdef inline void minibatch_epoch(

@@ -26,6 +26,7 @@ cdef extern from "fastnet_kernels.h" nogil:
     const char* fastnet_activation_name(int code)
     const char* fastnet_cost_name(int code)
     const char* fastnet_optimizer_name(int code)
+    const char* fastnet_number_name(int code)
     int fastnet_optimizer_states(int code)
     UsersActivation fastnet_users[]
     const char* fastnet_compiler()
@@ -50,6 +51,7 @@ cdef tuple names_of(const char* (*name_of)(int) noexcept nogil):
 ACTIVATIONS = names_of(fastnet_activation_name)    # by code
 COSTS = names_of(fastnet_cost_name)                # by code
 OPTIMIZERS = names_of(fastnet_optimizer_name)      # by code
+NUMBERS = names_of(fastnet_number_name)            # what a data set may consist of, by code
 OPTIMIZER_STATES = tuple([fastnet_optimizer_states(code) for code in range(len(OPTIMIZERS))])    # vectors, by code
 READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if reads_z(code))
 BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if by_row(code))

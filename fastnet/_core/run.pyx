@@ -18,6 +18,7 @@ import time
 import numpy as np
 
 from fastnet._core import plan as planning
+from fastnet._core.window import window_rows
 
 from fastnet._core cimport blas
 from fastnet._core.barrier cimport wait_for_all
@@ -32,6 +33,7 @@ from fastnet._core.optimizers cimport Updater
 from fastnet._core.samples cimport Compressed, data_of
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
+from fastnet._core.window cimport Window, window_over
 
 cnp.import_array()
 
@@ -81,6 +83,11 @@ cdef class Run:
     cdef PyThread_type_lock* locks         # one for each thread but this one
     cdef list threads
     cdef tuple read                        # what the kernels read now, kept alive
+    cdef Window window                     # over samples that they can't read where they lie; the job's data
+    cdef Py_ssize_t before                 # samples of the pass before the job's data
+    cdef public object on_window           # called with `before` when the window moves, or None
+    cdef bint in_steps                     # single steps: parameters stay packed between them
+    cdef bint packed                       # the parameters that count are the trainer's, not the vector's
     cdef readonly object plan, recipe
     cdef tuple sizes
     cdef public object together            # whether threads share the work: None where that is timed
@@ -187,7 +194,7 @@ cdef class Run:
 
     # -- epochs ----------------------------------------------------------------
 
-    def start_epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None,
+    def start_epoch(self, X, Y not None, order, rates, cnp.ndarray weight=None,
                     Py_ssize_t rows=0, double cost=0):
         """Begin a pass over the rows of X in the given order (intp, or None).
 
@@ -197,8 +204,14 @@ cdef class Run:
         """
         cdef cnp.ndarray each
         self.read = (X, Y, order, rates, weight)
-        self.job.data = data_of(X, Y, order, weight)
-        self.job.progress = Progress(rows=rows, steps=rows // self.job.batch_size, cost=cost, finite=True)
+        self.before = 0
+        rows_of_window = window_rows(self.net.sizes[0], self.parameters.itemsize, self.job.batch_size, self.plan.shares)
+        self.window = window_over(X, Y, order, weight, rows_of_window, self.recipe.changes_inputs)
+        if self.window is None:
+            self.job.data = data_of(X, Y, order, weight)
+        else:
+            self.before, self.job.data = rows, self.window.data
+        self.job.progress = Progress(rows=rows - self.before, steps=rows // self.job.batch_size, cost=cost, finite=True)
         self.job.descent.rates = NULL
         if isinstance(rates, np.ndarray):
             each = rates
@@ -211,28 +224,38 @@ cdef class Run:
 
         Ctrl-C raises KeyboardInterrupt between two batches, with the parameters as they are then.
         """
-        cdef Py_ssize_t until = self.job.data.m
-        if steps <= (until - self.job.progress.rows - 1) // self.job.batch_size:      # the last batch may be shorter
-            until = self.job.progress.rows + steps * self.job.batch_size
+        cdef Py_ssize_t m = len(self.read[0]), until = m, done = self.before + self.job.progress.rows
+        if steps <= (until - done - 1) // self.job.batch_size:      # the last batch may be shorter
+            until = done + steps * self.job.batch_size
         if self.single:
             self.go_on_typed[float](until)
         else:
             self.go_on_typed[double](until)
-        return bool(self.job.progress.finite) and self.job.progress.rows < self.job.data.m
+        return bool(self.job.progress.finite) and self.before + self.job.progress.rows < m
 
     def progress(self):
         """(cost summed so far, rows seen, whether every cost was finite) of the pass.
 
         Not finite: that was the cost of the last batch seen.
         """
-        return self.job.progress.cost, self.job.progress.rows, bool(self.job.progress.finite)
+        return self.job.progress.cost, self.before + self.job.progress.rows, bool(self.job.progress.finite)
 
-    def epoch(self, X, cnp.ndarray Y not None, order, rates, cnp.ndarray weight=None):
+    def epoch(self, X, Y not None, order, rates, cnp.ndarray weight=None):
         """A whole pass; returns its `progress`."""
         self.start_epoch(X, Y, order, rates, weight)
         self.go_on(len(X))
         return self.progress()
 
+    cdef move_window(self):
+        """Put the next samples before the kernels, where those that they had are used up."""
+        if self.window is None or self.job.progress.rows < self.job.data.m:
+            return
+        self.before += self.job.progress.rows
+        if self.on_window is not None:
+            self.on_window(self.before)
+        self.window.move(self.before, min(self.before + self.window.rows, len(self.read[0])))
+        self.job.data = self.window.data
+        self.job.progress.rows = 0
     cdef look_up(self):
         """Between two stretches: whether to go on."""
         PyErr_CheckSignals()
@@ -257,6 +280,8 @@ cdef class Run:
         return <Py_ssize_t>(SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS)) // rows
 
     cdef bint takes_as_it_lies(self, X, Y) except -1:
+        if isinstance(X, Compressed) and (self.recipe.changes_inputs or not (<Compressed>X).direct):
+            return False
         return (isinstance(X, (np.ndarray, Compressed)) and X.dtype == self.parameters.dtype
                 and isinstance(Y, np.ndarray) and (Y.ndim == 1 or Y.dtype == self.parameters.dtype))
 
@@ -276,6 +301,7 @@ cdef class Run:
             self.held = new_held(self.net, self.parameters, validation[0], validation[1])
         order = np.empty(len(X), np.intp) if ordered else None
         self.read = (X, Y, order, rates, weight)
+        self.window, self.before = None, 0
         self.job.data = data_of(X, Y, order, weight)
         self.course = Course(course[0], course[1], course[2], course[3], course[4], course[5])
         if self.single:
@@ -311,8 +337,11 @@ cdef class Run:
     # -- what both are made of ------------------------------------------------------
 
     cdef load(self, real* dummy=NULL):
-        """Pack the parameters and what the optimizer remembers."""
+        """Pack the parameters and what the optimizer remembers, unless they are packed."""
         cdef Py_ssize_t s, stride = self.trainer.packed.stride
+        if self.packed:
+            return
+        self.packed = True
         self.trainer.load[real](<real*>self.parameters.data, 0)
         for s in range(len(self.states)):
             self.trainer.load[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
@@ -322,23 +351,50 @@ cdef class Run:
         self.trainer.store[real](<real*>self.parameters.data, 0)
         for s in range(len(self.states)):
             self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
+        self.packed = False
 
     cdef go_on_typed(self, Py_ssize_t until, real* dummy=NULL):
-        cdef real* parameters = <real*>self.parameters.data
         cdef Progress* progress = &self.job.progress
+        cdef real* parameters = <real*>self.parameters.data
         if self.trainer is None:
-            while progress.rows < until and progress.finite:
-                self.job.max_rows = min(self.max_rows, until - progress.rows)
+            while self.before + progress.rows < until and progress.finite:
+                self.move_window()
+                self.job.max_rows = min(self.max_rows, until - self.before - progress.rows)
                 self.plain[real](parameters)
                 self.look_up()
             return
         self.load[real]()
         try:
-            while progress.rows < until and progress.finite:
-                self.stretch[real](until)
+            while self.before + progress.rows < until and progress.finite:
+                self.move_window()
+                self.stretch[real](until - self.before)
                 self.look_up()
         finally:
-            self.store[real]()
+            if not self.in_steps:
+                self.store[real]()
+
+    # -- single steps ----------------------------------------------------------
+
+    def step(self, X, Y not None, double rate, cnp.ndarray weight=None):
+        """One step on a batch, of at most as many samples as the run was made for; returns its `progress`.
+
+        Parameters and states may stay with the kernels until `settle` is called.
+        """
+        self.job.batch_size = len(X)
+        self.in_steps = True
+        try:
+            self.start_epoch(X, Y, None, rate, weight)
+            self.go_on(1)
+        finally:
+            self.in_steps = False
+        return self.progress()
+
+    def settle(self):
+        """Bring parameters and states up to date after single steps."""
+        if self.packed and self.single:
+            self.store[float]()
+        elif self.packed:
+            self.store[double]()
 
     cdef plain(self, real* parameters):
         cdef Buffers buffers = Buffers(rows=self.work.rows, x=self.work.x, z=self.work.z,

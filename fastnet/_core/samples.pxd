@@ -7,8 +7,10 @@ from fastnet._core.kernels cimport Data
 
 cdef class Compressed:
     cdef readonly tuple shape              # (m, inputs)
-    cdef readonly cnp.ndarray values       # (n,) of the net's dtype
-    cdef readonly cnp.ndarray columns      # (n,) int32, rising within a row
+    cdef readonly cnp.ndarray values       # (n,)
+    cdef readonly cnp.ndarray columns      # (n,) int32 or uint16, rising within a row
     cdef readonly cnp.ndarray starts       # (m + 1,) intp
+    cdef readonly object dtype             # what values count as: the net's
+    cdef readonly bint direct              # values are of it, columns int32: kernels read them where they lie
 
 cdef Data data_of(X, cnp.ndarray Y, order, cnp.ndarray weight)

@@ -5,20 +5,27 @@ cimport numpy as cnp
 import numpy as np
 
 from fastnet._core.kernels cimport Data, compress, count_nonzero
+from fastnet._core.rows cimport Rows
 from fastnet._core.types cimport real
 
 cnp.import_array()
 
 
 cdef class Compressed:
-    """Rows with their zeros left out (CSR): what is checked is checked before, in fastnet._checks."""
+    """Rows with their zeros left out (CSR): what is checked is checked before, in fastnet._checks.
+
+    Values may be of any kind that fastnet._core.rows reads, columns int32, or uint16 to save room; kernels
+    read them as they are where they are `direct`.
+    """
 
     def __cinit__(self, tuple shape not None, cnp.ndarray values not None, cnp.ndarray columns not None,
-                  cnp.ndarray starts not None):
+                  cnp.ndarray starts not None, dtype=None):
         self.shape = shape
         self.values = values
         self.columns = columns
         self.starts = starts
+        self.dtype = values.dtype if dtype is None else np.dtype(dtype)
+        self.direct = values.dtype == self.dtype and columns.dtype == np.int32
 
     def __len__(self):
         return self.shape[0]
@@ -27,23 +34,21 @@ cdef class Compressed:
     def size(self):
         return self.shape[0] * self.shape[1]
 
-    @property
-    def dtype(self):
-        return self.values.dtype
-
     def take(self, rows):
         """Some rows, by their numbers, as another set."""
         lengths = np.diff(self.starts)[rows]
         starts = np.zeros(len(rows) + 1, np.intp)
         np.cumsum(lengths, out=starts[1:])
         kept = np.arange(starts[len(rows)]) + np.repeat(self.starts[rows] - starts[:len(rows)], lengths)
-        return Compressed((len(rows), self.shape[1]), self.values[kept], self.columns[kept], starts)
+        return Compressed((len(rows), self.shape[1]), self.values[kept], self.columns[kept], starts, self.dtype)
 
     def dense(self, start, stop):
         """Rows start ... stop with their zeros."""
-        rows = np.zeros((stop - start, self.shape[1]), self.values.dtype)
+        rows = np.zeros((stop - start, self.shape[1]), self.dtype)
         kept = slice(self.starts[start], self.starts[stop])
-        rows[np.repeat(np.arange(stop - start), np.diff(self.starts[start:stop + 1])), self.columns[kept]] = self.values[kept]
+        at = np.repeat(np.arange(stop - start), np.diff(self.starts[start:stop + 1])), self.columns[kept]
+        with np.errstate(over="ignore"):        # beyond float32: inf, as everywhere
+            rows[at] = self.values[kept]
         return rows
 
     @property
@@ -52,8 +57,14 @@ cdef class Compressed:
         return float(len(self.values)) / max(1.0, float(self.shape[0]) * self.shape[1])
 
 
-def nonzeros(cnp.ndarray X not None):
-    """How many values of a checked dense X are not 0."""
+def nonzeros(X):
+    """How many values of a checked X, an array of the net's dtype or Rows, are not 0 in the net's dtype."""
+    if isinstance(X, Rows):
+        return sum([nonzeros_of(X.dense(start, stop)) for start, stop in X.blocks()])
+    return nonzeros_of(X)
+
+
+cdef nonzeros_of(cnp.ndarray X):
     cdef size_t count, n = X.size
     if X.dtype == np.float32:
         with nogil:
@@ -64,15 +75,36 @@ def nonzeros(cnp.ndarray X not None):
     return count
 
 
-def compressed(cnp.ndarray X not None, Py_ssize_t count):
-    """A checked dense X without its zeros; `count` is what `nonzeros` found."""
-    rows = Compressed((X.shape[0], X.shape[1]), np.empty(count, X.dtype), np.empty(count, np.int32),
-                      np.empty(X.shape[0] + 1, np.intp))
+def compressed(X, Py_ssize_t count):
+    """A checked X without its zeros; `count` is what `nonzeros` found.
+
+    Rows keep their kind where it takes less room than the net's, and columns take two bytes where these
+    suffice: images in bytes take three for each value that is not 0.
+    """
+    cdef Compressed rows
+    if not isinstance(X, Rows):
+        rows = Compressed(X.shape, np.empty(count, X.dtype), np.empty(count, np.int32), np.empty(X.shape[0] + 1, np.intp))
+        compress_into(X, rows)
+        return rows
+    kind = X.array.dtype.newbyteorder("=")
+    rows = Compressed(X.shape, np.empty(count, kind if kind.itemsize < X.dtype.itemsize else X.dtype),
+                      np.empty(count, np.uint16 if X.shape[1] <= 1 << 16 else np.int32), np.zeros(len(X) + 1, np.intp), X.dtype)
+    end = 0
+    for start, stop in X.blocks():
+        block = X.dense(start, stop)
+        part = compressed(block, nonzeros_of(block))
+        rows.starts[start:stop + 1] = part.starts + end
+        rows.values[end:end + len(part.values)] = part.values
+        rows.columns[end:end + len(part.values)] = part.columns
+        end += len(part.values)
+    return rows
+
+
+cdef compress_into(cnp.ndarray X, Compressed rows):
     if X.dtype == np.float32:
         fill[float](X, rows)
     else:
         fill[double](X, rows)
-    return rows
 
 
 cdef fill(cnp.ndarray X, Compressed rows, real* dummy=NULL):

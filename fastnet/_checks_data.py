@@ -1,0 +1,231 @@
+"""Checks of data sets as users have them: arrays of any kind, frames, sparse matrices, tensors; and their messages.
+
+What is large stays as it is: `Rows` and `Compressed` (fastnet/_core) convert it a batch at a time.  Libraries are
+told by what their objects can do: none is imported here.
+"""
+
+import numpy as np
+
+from fastnet._core import kernels
+from fastnet._core.rows import Rows, readable
+from fastnet._core.samples import Compressed
+from fastnet._pages import Pages
+
+AT_ONCE = 32 << 20       # bytes: what takes no more once converted is converted at once, which costs the steps nothing
+
+
+# -- whatever becomes an array ------------------------------------------------
+
+def as_array(name, given):
+    """An ndarray from anything array-like, not yet converted; frames column by column."""
+    if isinstance(given, np.ndarray):
+        return np.asarray(given)
+    if is_frame(given):
+        return frame_as_array(name, given)
+    if is_series(given):
+        return column_as_array(name, given, None)
+    if hasattr(given, "tocsr"):
+        raise TypeError(f"{name} must be dense here; got a sparse matrix of shape {tuple(given.shape)}")
+    if hasattr(given, "detach"):               # a tensor that gradients run through gives no array
+        given = given.detach()
+    if hasattr(given, "__array__"):
+        try:
+            return np.asarray(given)
+        except (RuntimeError, TypeError) as error:      # of another device, or a dtype that NumPy hasn't
+            raise TypeError(f"{name} must be readable as an array of numbers in main memory: {error}") from None
+    if hasattr(given, "__dlpack__"):
+        try:
+            return np.from_dlpack(given)
+        except (RuntimeError, BufferError, TypeError) as error:
+            raise TypeError(f"{name} must be readable as an array of numbers in main memory: {error}") from None
+    if callable(getattr(given, "numpy", None)):
+        return np.asarray(given.numpy())
+    return np.asarray(given)
+
+
+def is_frame(given):
+    """A data frame of pandas, polars or their like."""
+    return hasattr(given, "columns") and hasattr(given, "dtypes") and len(getattr(given, "shape", ())) == 2
+
+
+def is_series(given):
+    """One column of such a frame."""
+    return hasattr(given, "to_numpy") and hasattr(given, "name") and len(getattr(given, "shape", ())) == 1
+
+
+def columns_of(given):
+    """The names of a frame's columns, or None."""
+    return list(given.columns) if is_frame(given) else None
+
+
+def column(frame, j):
+    """Column number j of a frame: names may be there twice, or not be strings."""
+    return frame.iloc[:, j] if hasattr(frame, "iloc") else frame[:, j]
+
+
+def frame_as_array(name, frame):
+    """A frame as an array (m, columns): its own memory where that is one block of numbers, else a C-ordered copy of
+    the narrowest kind that holds every column."""
+    names = columns_of(frame)
+    if hasattr(frame, "to_numpy") and names and plain_block(frame):
+        array = frame.to_numpy()
+        if array.dtype.kind in "fiub":
+            return array
+    columns = [column_as_array(name, column(frame, j), label) for j, label in enumerate(names)]
+    if not columns:
+        raise ValueError(f"{name} must have columns; got a frame of shape {tuple(frame.shape)}")
+    out = np.empty((len(columns[0]), len(columns)), np.result_type(*{array.dtype for array in columns}))
+    step = max(1, (1 << 20) // max(1, out.shape[1] * out.itemsize))        # a block of rows stays in the caches
+    for start in range(0, len(out), step):
+        for j, array in enumerate(columns):
+            out[start:start + step, j] = array[start:start + step]
+    return out
+
+
+def plain_block(frame):
+    """Whether all columns of a frame are of one kind of NumPy's: then it may hold them in one block."""
+    kinds = {str(dtype) for dtype in (frame.dtypes.tolist() if hasattr(frame.dtypes, "tolist") else ())}
+    return len(kinds) == 1 and all(isinstance(dtype, np.dtype) for dtype in frame.dtypes)
+
+
+def column_as_array(name, series, label):
+    """One column as numbers (m,); what is no number, or missing, is refused by its place."""
+    of = "" if label is None else f" in column {label!r}"
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        if dtype.kind not in "fiub":
+            raise TypeError(f"{name} must hold real numbers; got dtype {dtype}{of}")
+        return series.to_numpy()
+    missing = series.isna() if hasattr(series, "isna") else series.is_null() if hasattr(series, "is_null") else None
+    if missing is not None and missing.any():
+        row = int(np.flatnonzero(np.asarray(missing.to_numpy(), bool))[0])
+        raise ValueError(f"{name} must have no missing values; row {row}{of.replace(' in', ',')} is missing")
+    kind = getattr(dtype, "numpy_dtype", None)                             # pandas' nullable and Arrow-backed dtypes
+    array = series.to_numpy() if kind is None else series.to_numpy(dtype=kind) if kind.kind in "fiub" else np.empty(0, object)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers; got dtype {dtype}{of}")
+    return array
+
+
+# -- large sets stay as they are ----------------------------------------------
+
+def as_rows(array, dtype):
+    """A checked two-dimensional array as Rows that are converted later; None: it is to be converted at once.
+
+    That is so where a copy takes up to AT_ONCE bytes, or where there is nothing to convert.  A file's memory map is never copied; an array whose rows run
+    across memory is put in order, in its own kind if that is narrower than the net's.
+    """
+    if array.size * dtype.itemsize <= AT_ONCE or not readable(array.dtype):
+        return None
+    if (mapped := memory_map(array)) is not None:
+        return Rows(array, dtype, None, Pages(array, mapped))
+    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+        return None
+    if array.strides[1] == array.itemsize and array.dtype.isnative:
+        return Rows(array, dtype)
+    if array.itemsize < dtype.itemsize:
+        return Rows(np.ascontiguousarray(array, array.dtype.newbyteorder("=")), dtype)
+    return None
+
+
+def memory_map(array):
+    """The memory map of a file that an array is (np.memmap, np.load(mmap_mode=...)) or is a part of; None: it is not."""
+    while array is not None and not isinstance(array, np.memmap):
+        array = getattr(array, "base", None)
+    return array
+
+
+def whole(rows):
+    """All of a checked set as one array of the net's dtype."""
+    return rows if isinstance(rows, np.ndarray) else rows.dense(0, len(rows))
+
+
+def blocks(checked):
+    """(start, array) of some rows of a checked set after the other."""
+    if isinstance(checked, Rows):
+        for start, stop in checked.blocks():
+            yield start, checked.dense(start, stop)
+    else:
+        yield 0, checked
+
+
+# -- sparse matrices ----------------------------------------------------------
+
+def is_sparse(X):
+    return hasattr(X, "tocsr") and hasattr(X, "dtype")
+
+
+def sparse_rows(X, n_in, dtype):
+    """A scipy sparse array or matrix (m, n_in), of any format, as rows without zeros; never dense."""
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"X must hold real numbers; got dtype {X.dtype}")
+    if len(X.shape) != 2 or X.shape[1] != n_in:
+        raise ValueError(f"X must have shape (m, {n_in}), one sample per row; got shape {tuple(X.shape)}")
+    csr = X.tocsr()
+    if not csr.has_canonical_format:           # columns in order, none twice
+        csr = csr.copy()
+        csr.sum_duplicates()
+    values, columns = csr.data, csr.indices
+    if values.size * (dtype.itemsize + 4) <= AT_ONCE or not readable(values.dtype) or not values.flags.c_contiguous:
+        with np.errstate(over="ignore"):       # beyond float32: inf, found by check_finite
+            values = np.require(values, dtype, ["C", "A"])
+    return Compressed(tuple(X.shape), values, np.require(columns, np.int32, ["C", "A"]),
+                      np.require(csr.indptr, np.intp, ["C", "A"]), dtype)
+
+
+# -- what is not finite -------------------------------------------------------
+
+def first_wrong(array, allow_nan):
+    """(row, column) of the first NaN, unless that is allowed, or infinity of a checked array; None: there is none."""
+    if kernels.is_finite(array):
+        return None
+    wrong = np.argwhere(np.isinf(array) if allow_nan else ~np.isfinite(array))
+    return tuple(wrong[0].tolist()) if len(wrong) else None
+
+
+def find_not_finite(checked, allow_nan=False):
+    """(row, column, value) of the first value of a checked set that is NaN, unless that is allowed, or infinite."""
+    if isinstance(checked, Compressed):
+        for start in range(0, len(checked.values), 1 << 18):
+            with np.errstate(over="ignore"):
+                values = checked.values[start:start + (1 << 18)].astype(checked.dtype, copy=False)
+            if (at := first_wrong(np.ascontiguousarray(values), allow_nan)) is not None:
+                q = start + at[0]
+                row = int(np.searchsorted(checked.starts, q, side="right")) - 1
+                return row, int(checked.columns[q]), values[at[0]]
+        return None
+    if isinstance(checked, Rows) and checked.array.dtype.kind != "f":
+        return None
+    for start, array in blocks(checked):
+        if (at := first_wrong(array, allow_nan)) is not None:
+            return start + at[0], at[1], array[at]
+    return None
+
+
+# -- batches ------------------------------------------------------------------
+
+def check_batches(X, epochs):
+    """A function that returns an iterator over batches, called once an epoch."""
+    kind = type(X).__name__
+    if hasattr(X, "__array__") or hasattr(X, "__dlpack__") or hasattr(X, "tocsr") or is_frame(X) or isinstance(X, (str, bytes)):
+        raise TypeError(f"Y must be given where X is an array: X alone must be batches (X, Y), one after the other; got {kind}")
+    if hasattr(X, "__iter__"):
+        if epochs > 1 and iter(X) is X:
+            raise ValueError(f"X must give its batches anew in every epoch: an iterable that is no iterator, or a function that "
+                             f"returns one; got {kind}, which is used up after one epoch, for {epochs} epochs")
+        return X.__iter__
+    if hasattr(X, "__getitem__") and hasattr(X, "__len__"):
+        return lambda: (X[i] for i in range(len(X)))
+    if callable(X):
+        return lambda: iter(X())
+    raise TypeError(f"X must be batches (X, Y), one after the other, where no Y is given; got {kind}")
+
+
+def check_batch(where, given):
+    """X, Y and sample_weight (or None) of one batch."""
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        got = f"{len(given)} items" if isinstance(given, (tuple, list)) else type(given).__name__
+        raise TypeError(f"{where}must be (X, Y) or (X, Y, sample_weight); got {got}")
+    if np.ndim(given[0]) == 0 and not hasattr(given[0], "shape"):
+        raise TypeError(f"{where}X must be an array; got {type(given[0]).__name__}. Has Y been left out?")
+    return (*given, None) if len(given) == 2 else tuple(given)
