@@ -1,5 +1,6 @@
 """Several epochs in one compiled call leave what one call an epoch leaves, to the bit."""
 
+import sys
 import warnings
 
 import numpy as np
@@ -21,8 +22,8 @@ OPTIONS = {
     "plateau": {"schedule": schedules.ReduceOnPlateau(0.5, patience=1)}, "callable": {"schedule": lambda epoch: 1.0 / (1 + epoch)},
     "patience": {"patience": 2, "learning_rate": 20.0}, "patience, last kept": {"patience": 2, "learning_rate": 20.0, "restore_best": False},
     "min_delta": {"patience": 3, "min_delta": 0.01}, "target": {"target_cost": 0.95},
-    "validation": {"validation": 0.3}, "validation with patience": {"validation": 0.3, "patience": 2, "learning_rate": 20.0},
-    "targets to validate on": {"validation": (np.ones((9, 5)), np.full((9, 3), 1 / 3)), "patience": 50, "min_delta": 1e-3},
+    "validation": {"validation": 0.5}, "validation with patience": {"validation": 0.5, "patience": 2, "learning_rate": 20.0},
+    "targets to validate on": {"validation": (np.ones((24, 5)), np.full((24, 3), 1 / 3)), "patience": 50, "min_delta": 1e-3},
     "too few to validate on": {"validation": (np.ones((3, 5)), [0, 1, 2])},
     "diverges": {"learning_rate": 1e3, "l2": 1e3},
 }
@@ -70,6 +71,7 @@ def test_sparse_inputs_too(data, dtype):
 @pytest.mark.parametrize("name", OPTIONS)
 def test_it_is_done_where_nobody_asks_between(name, data, monkeypatch):
     calls = []
+    monkeypatch.setenv("FASTNET_PATH", "fast")
     monkeypatch.setattr(Training, "run_epoch", lambda *arguments: calls.append(1) or 1 / 0)
     if name in ONE_BY_ONE:
         with pytest.raises(ZeroDivisionError):
@@ -93,10 +95,10 @@ def test_an_epoch_longer_than_the_time_between_two_looks_is_run_alone(rng, monke
 
 
 def test_accuracy_takes_the_first_of_equal_outputs_and_nan_for_the_largest(dtype):
-    X, Y = np.zeros((16, 1)), np.arange(16) % 3
+    X, Y = np.zeros((24, 1)), np.arange(24) % 3
     for b in ([1.0, 1.0, 0.0], [0.0, 2.0, 2.0], [0.0, 0.0, 0.0]):
         net = fn.Network([1, 3], activation="identity", init=([np.zeros((3, 1))], [b]), dtype=dtype)
-        history = net.fit(X, Y, epochs=2, batch_size=16, learning_rate=1e-30, validation=(X, Y))
+        history = net.fit(X, Y, epochs=2, batch_size=24, learning_rate=1e-30, validation=(X, Y))
         assert history.accuracy == [np.mean(Y == np.argmax(b))] * 2
 
 
@@ -107,7 +109,8 @@ def test_many_calls_of_many_epochs_are_one_run(data, dtype, monkeypatch):
 
 
 def test_progress_is_shown_without_an_epoch_of_its_own(data, capsys, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "tqdm.auto", None)
+    monkeypatch.setenv("FASTNET_PATH", "fast")
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     monkeypatch.setattr(Training, "run_epoch", lambda *arguments: 1 / 0)
     net = fn.Network([5, 6, 3], seed=1)
     net.fit(*data, epochs=7, progress=True)
