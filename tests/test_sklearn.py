@@ -271,8 +271,20 @@ def test_callbacks_are_told_of_every_epoch_and_may_stop_it():
     assert [epoch for epoch, _, _ in told] == list(range(1, 8)) and net.n_iter_ == 7
     assert [cost for _, cost, _ in told] == net.loss_curve_
     assert [rate for _, _, rate in told] == [0.02] * 4 + [0.001] * 3
+    scores = []
+    stopping = classifier(callbacks=lambda info: scores.append(info.metrics["score"]), early_stopping=True, max_iter=5).fit(IRIS, SPECIES)
+    assert scores == stopping.validation_scores_
     with pytest.raises(RuntimeError, match="from within"):
         classifier(callbacks=[lambda info: (_ for _ in ()).throw(RuntimeError("from within"))]).fit(IRIS, SPECIES)
+
+
+def test_warnings_point_at_who_called():
+    for act in (lambda: classifier(max_iter=2, solver="adam").fit(IRIS, SPECIES), lambda: classifier(max_iter=2, solver="lbfgs").fit(IRIS, SPECIES),
+                lambda: classifier(max_iter=2, batch_size=500, tol=1e9, n_iter_no_change=1).fit(IRIS, SPECIES)):
+        with warnings.catch_warnings(record=True) as shown:
+            warnings.simplefilter("always")
+            act()
+        assert shown and {warning.filename for warning in shown} == {__file__}
 
 
 def test_ctrl_c_ends_a_fit_and_keeps_it():

@@ -181,6 +181,7 @@ def test_partial_fit_goes_on_as_theirs_does(solver):
     assert_same_fit(*fitted)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered")
 def test_a_loss_that_overflows_ends_no_fit():
     X, y = iris()
     theirs, ours = (module.MLPRegressor(hidden_layer_sizes=3, solver="sgd", momentum=0, learning_rate_init=1e-165, batch_size=10, max_iter=3,

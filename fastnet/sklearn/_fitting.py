@@ -205,9 +205,10 @@ class Descent:
         self.history.cost.append(estimator.loss_)
         self.history.learning_rate.append(self.steps.learning_rate)
         self.history.seconds.append(seconds)
-        score = {} if self.validation is None else {"score": estimator.validation_scores_[-1]}
-        for name, value in score.items():
-            self.history.metrics.setdefault(name, []).append(value)
+        score = {}
+        if self.validation is not None:
+            score = {"score": estimator.validation_scores_[-1]}
+            self.history.metrics.setdefault("score", []).append(score["score"])
         info = EpochInfo(estimator.n_iter_, epochs, estimator.loss_, None, None, seconds, self.net, self.history, None, score,
                          self.steps.learning_rate, self)
         for callback in self.callbacks:
@@ -218,7 +219,6 @@ class Descent:
 
     def set_learning_rate(self, rate):
         self.steps.learning_rate = self.steps.learning_rate_init = rate
-
 
 
 # -- along lines -----------------------------------------------------------------
