@@ -32,7 +32,7 @@ ALLOWED = {
     "_roof": {"_core", "_files", "_version"},
     "history": {"_checks", "_files", "plotting"},
     "plotting": set(),
-    "callbacks": {"_checks", "_files"},
+    "callbacks": {"_checks", "_files", "plotting"},
     "_options": {"_checks", "_core", "full_batch", "optimizers", "schedules"},
     "stopping": {"_checks", "_core", "_options"},
     "whole_fit": {"_vectors", "full_batch"},
