@@ -1,8 +1,8 @@
 """Builds the compiled core: Cython modules in fastnet/_core, C kernels in src_c.
 
 Everything else is said in pyproject.toml.  Variables of the environment:
-FASTNET_ANNOTATE=1 writes Cython's annotated HTML, FASTNET_DEBUG_SYMBOLS=1 keeps symbols,
-FASTNET_DEBUG=1 builds with bounds checks and sanitizers.
+FASTNET_ANNOTATE=1 writes Cython's annotated HTML, FASTNET_DEBUG_SYMBOLS=1 keeps symbols, FASTNET_TRACE=1 reports
+lines of Cython to line_profiler and coverage, FASTNET_DEBUG=1 builds with bounds checks and sanitizers.
 """
 
 import os
@@ -18,14 +18,10 @@ from setuptools.command.build_py import build_py
 
 DEBUG = bool(os.environ.get("FASTNET_DEBUG"))
 SYMBOLS = DEBUG or bool(os.environ.get("FASTNET_DEBUG_SYMBOLS"))
+TRACE = bool(os.environ.get("FASTNET_TRACE"))
 
-DIRECTIVES = {
-    "language_level": 3,
-    "boundscheck": DEBUG,
-    "wraparound": False,
-    "cdivision": True,
-    "initializedcheck": DEBUG,
-}
+DIRECTIVES = {"language_level": 3, "boundscheck": DEBUG, "wraparound": False, "cdivision": True,
+              "initializedcheck": DEBUG, "linetrace": TRACE}
 
 
 def compile_args():
@@ -43,11 +39,9 @@ def compile_args():
 
 
 def link_args():
-    if sys.platform == "win32":
-        return []
-    if DEBUG:
+    if DEBUG and sys.platform != "win32":
         return ["-fsanitize=address,undefined"]
-    return [] if SYMBOLS or sys.platform == "darwin" else ["-Wl,--strip-debug"]
+    return [] if SYMBOLS or sys.platform in ("darwin", "win32") else ["-Wl,--strip-debug"]
 
 
 def extensions():
@@ -62,7 +56,8 @@ def extensions():
             libraries=["m"] if name == "kernels" and sys.platform != "win32" else [],      # sin of huge arguments
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
                            ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(compile_args()))]
-            + ([("FASTNET_BY_TABLE", None)] if name == "capi" else []),
+            + ([("FASTNET_BY_TABLE", None)] if name == "capi" else [])
+            + ([("CYTHON_TRACE_NOGIL", "1")] if TRACE else []),     # functions without the GIL too: they take it, each line
             extra_compile_args=compile_args(),
             extra_link_args=link_args(),
         )
@@ -96,4 +91,4 @@ if __name__ == "__main__":             # cythonize's workers may import this fil
     setup(
         cmdclass={"build_py": BuildWithHeaders, "build_ext": BuildWithClang},
         ext_modules=cythonize(list(extensions()), compiler_directives=DIRECTIVES, nthreads=os.cpu_count() or 1,
-                              annotate=bool(os.environ.get("FASTNET_ANNOTATE"))))
+                              annotate=bool(os.environ.get("FASTNET_ANNOTATE")), force="--force" in sys.argv))

@@ -1,4 +1,4 @@
-"""Callbacks of `fit`: progress, log files, snapshots.  A callback is any function of an EpochInfo.
+"""Callbacks of `fit`: progress, log files, snapshots, norms of δ.  A callback is any function of an EpochInfo.
 
 One with a method `close` is closed when training ends, however that is.
 """
@@ -8,6 +8,8 @@ import struct
 import sys
 import threading
 import time
+
+import numpy as np
 
 from fastnet import _checks
 from fastnet._files import check_path
@@ -168,6 +170,80 @@ class Snapshot:
     def __call__(self, info):
         if info.batch is None and info.epoch % self.every == 0:
             info.net.save(self.path.replace("{epoch}", str(info.epoch)))
+
+
+class DeltaNorms:
+    """Record after each epoch how fast each layer learns: the norms of its δ, and of its gradient by the biases.
+
+    Parameters
+    ----------
+    X : array_like of shape (m, n_in)
+        What to look at: some hundred of the training samples are enough.
+    Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
+        Row for row with `X`.
+    every : int
+        Epochs from one look to the next.
+
+    Attributes
+    ----------
+    epochs : list of int
+        Epochs finished at each look.
+    nabla_b_norms : list of list of float
+        At each look, by layer of weights, ‖∂C/∂b^l‖: by BP3 the norm of the mean over samples of δ^l.
+    delta_norms : list of list of float
+        At each look, by layer of weights, the mean over samples of ‖δ^l‖.  Never less than the one before: δ of
+        different samples may cancel.
+
+    Raises
+    ------
+    ValueError
+        At the first look, if X or Y does not fit the net.
+
+    Notes
+    -----
+    The measure of the vanishing gradient in M. Nielsen, Neural Networks and Deep Learning, 2015, chapter 5, is
+    `nabla_b_norms`.  A look costs one `net.backprop` of X and Y by the plain engine, no matter what `fit` runs on, and
+    memory for z, a and δ of every layer; and epochs come back to Python one by one.
+
+    Examples
+    --------
+    >>> import fastnet as fn
+    >>> net = fn.Network([2, 3, 3, 1], seed=0)
+    >>> X, Y = [[0, 1], [1, 0]], [1, 0]
+    >>> norms = fn.callbacks.DeltaNorms(X, Y)
+    >>> norms.record(net)                                        # before the first epoch
+    >>> history = net.fit(X, Y, epochs=2, callbacks=norms, seed=0)
+    >>> norms.epochs, [len(layers) for layers in norms.nabla_b_norms]
+    ([0, 1, 2], [3, 3, 3])
+    """
+
+    def __init__(self, X, Y, every=1):
+        self.X, self.Y, self.every = X, Y, _checks.check_count("every", every)
+        self.epochs, self.nabla_b_norms, self.delta_norms = [], [], []
+
+    def __call__(self, info):
+        if info.batch is None and info.epoch % self.every == 0:
+            self.record(info.net, info.epoch)
+
+    def record(self, net, epoch=0):
+        """Look at a net now, also outside `fit`; `epoch` says how many it has behind it."""
+        found = net.backprop(self.X, self.Y)
+        self.epochs.append(epoch)
+        self.nabla_b_norms.append([float(norm(nabla)) for nabla in found.nabla_b])
+        self.delta_norms.append([float(norm(delta).mean()) for delta in found.delta])
+
+    def plot(self, ax=None, of="nabla_b"):
+        """Norms over epochs on a logarithmic axis, a line a layer; needs matplotlib.  Returns the axes.
+
+        of: "nabla_b", norms of the mean gradient by the biases, or "delta", mean norms of δ.
+        """
+        from fastnet import plotting
+        return plotting.plot_delta_norms(self, ax, _checks.check_choice("of", of, ("nabla_b", "delta")))
+
+
+def norm(delta):
+    """2-norm over neurons, in float64: the square of a small δ underflows in float32, and small ones are looked for."""
+    return np.linalg.norm(delta.astype(float), axis=-1)
 
 
 class TensorBoard:

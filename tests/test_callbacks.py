@@ -197,6 +197,84 @@ def test_tensorboard_itself_reads_them(data, tmp_path):
         (epoch, np.float32(cost)) for epoch, cost in enumerate(history.cost, 1)]
 
 
+# -- norms of δ ------------------------------------------------------------------
+
+def test_norms_are_those_of_the_reference_after_each_epoch_asked_for(data):
+    X, labels = data[0], np.arange(43) % 2
+    net, norms, deltas = fn.Network([3, 5, 4, 2], seed=0), fn.callbacks.DeltaNorms(X[:7], labels[:7], every=2), {}
+
+    def look(info):
+        if info.batch is None:
+            w, b = ([layer.tolist() for layer in layers] for layers in (info.net.weights, info.net.biases))
+            deltas[info.epoch] = [fn.reference.backprop(w, b, x, y).delta for x, y in zip(X[:7].tolist(), np.eye(2)[labels[:7]].tolist())]
+
+    net.fit(X, labels, epochs=5, callbacks=[norms, look], callback_every=3, batch_size=10, seed=0)
+    assert norms.epochs == [2, 4]
+    for epoch, nabla_b, delta in zip(norms.epochs, norms.nabla_b_norms, norms.delta_norms):
+        for layer in range(3):
+            each = np.array([sample[layer] for sample in deltas[epoch]])
+            # a thousand eps: two orders of the sums, in a net of three layers
+            assert nabla_b[layer] == pytest.approx(np.linalg.norm(each.mean(axis=0)), rel=1000 * np.finfo(float).eps, abs=0)
+            assert delta[layer] == pytest.approx(np.linalg.norm(each, axis=1).mean(), rel=1000 * np.finfo(float).eps, abs=0)
+            assert delta[layer] > nabla_b[layer]
+
+
+def test_looking_leaves_training_as_it_is(data):
+    net, other, norms = new_net(), new_net(), fn.callbacks.DeltaNorms(*data)
+    norms.record(net)
+    net.fit(*data, epochs=3, callbacks=norms, seed=0)
+    other.fit(*data, epochs=3, seed=0)
+    assert net.parameters.tobytes() == other.parameters.tobytes() and norms.epochs == [0, 1, 2, 3]
+
+
+def test_norms_too_small_to_be_squared_in_float32_are_not_zero():
+    net = fn.Network([1, 1, 1], init=[0.0, 0.0, 1e-25, 0.0], dtype="float32")
+    norms = fn.callbacks.DeltaNorms([[1.0]], [[1.0]])
+    norms.record(net)
+    # δ of the output: (½ - 1) ¼; of the hidden layer: w δ ¼.  In float32, a few products: 4 eps
+    expected = pytest.approx([1e-25 / 32, 1 / 8], rel=4 * float(np.finfo(np.float32).eps), abs=0)
+    assert norms.nabla_b_norms[0] == expected and norms.delta_norms[0] == expected
+
+
+def test_the_deeper_a_net_of_sigmoids_the_slower_its_first_layer():
+    digits = fn.datasets.digits()
+    factors = []
+    for depth in (2, 3, 4):
+        norms = fn.callbacks.DeltaNorms(digits.x_train[:200], digits.y_train[:200])
+        norms.record(fn.Network([64] + [30] * depth + [10], cost="cross_entropy", init="scaled", seed=0))
+        factors.append(norms.nabla_b_norms[0][depth - 1] / norms.nabla_b_norms[0][0])
+    assert 2 < factors[0] < factors[1] / 2 < factors[2] / 4
+
+
+def test_what_does_not_fit_the_net_is_refused_at_the_first_look(data):
+    with pytest.raises(ValueError, match=r"X must have shape \(m, 3\), one sample per row"):
+        fn.callbacks.DeltaNorms(data[0][:, :2], data[1]).record(new_net())
+    with pytest.raises(ValueError, match="every must be at least 1; got 0"):
+        fn.callbacks.DeltaNorms(*data, every=0)
+    with pytest.raises(ValueError, match="of must be one of nabla_b, delta; got 'w'"):
+        fn.callbacks.DeltaNorms(*data).plot(of="w")
+
+
+@pytest.mark.parametrize("of", ["nabla_b", "delta"])
+def test_norms_are_drawn_a_line_a_layer(data, of):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    norms = fn.callbacks.DeltaNorms(*data)
+    fn.Network([3] + [4] * 8 + [1], seed=0).fit(*data, epochs=3, callbacks=norms)
+    norms.nabla_b_norms[1][0] = norms.delta_norms[1][0] = 0.0          # a layer that stands still for once
+    axes = norms.plot(of=of)
+    axes.figure.canvas.draw()
+    lines = axes.get_lines()
+    assert [line.get_label() for line in lines] == [*(f"hidden layer {layer}" for layer in range(1, 9)), "output layer"]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 9
+    assert axes.get_yscale() == "log" and axes.get_xlabel() == "epochs" and axes.get_ylabel()
+    rows = norms.nabla_b_norms if of == "nabla_b" else norms.delta_norms
+    for line, values in zip(lines, zip(*rows)):
+        assert list(line.get_xdata()) == [1, 2, 3]
+        np.testing.assert_array_equal(line.get_ydata(), [value or np.nan for value in values])
+    assert fn.callbacks.DeltaNorms(*data).plot().get_legend() is None  # before the first look
+
+
 def test_crc32c_is_castagnolis():
     crc = callbacks.masked_crc(b"123456789")               # its check value is e3069283
     rotated = (crc - 0xA282EAD8) & 0xFFFFFFFF

@@ -39,7 +39,7 @@ ALLOWED = {
     "_roof": {"_core", "_files", "_version"},
     "history": {"_checks", "_files", "plotting"},
     "plotting": set(),
-    "callbacks": {"_checks", "_files"},
+    "callbacks": {"_checks", "_files", "plotting"},
     "_options": {"_checks", "_core", "full_batch", "optimizers", "schedules"},
     "stopping": {"_checks", "_checks_data", "_checks_scaling", "_core", "_options"},
     "whole_fit": {"_vectors", "full_batch"},

@@ -1,6 +1,8 @@
 """What is installed: declarations for other compiled code, data, licences, the command; no sources."""
 
 import importlib.metadata
+import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -62,3 +64,95 @@ def test_compiled_modules_carry_no_debug_symbols():
     assert modules
     for module in modules:
         assert ".debug_info" not in subprocess.run(["readelf", "-S", "-W", module], capture_output=True, text=True).stdout
+
+
+# -- builds for people with their own profilers ---------------------------------------
+
+SETUP = Path(__file__).resolve().parent.parent / "setup.py"
+VARIABLES = ("FASTNET_DEBUG", "FASTNET_DEBUG_SYMBOLS", "FASTNET_TRACE")
+here = pytest.mark.skipif(not SETUP.exists(), reason="setup.py is not beside the tests")
+
+
+@pytest.fixture
+def setup_with(monkeypatch):
+    """setup.py as it reads the environment, with these variables of its own set and no other."""
+    pytest.importorskip("Cython")
+    monkeypatch.chdir(SETUP.parent)                          # it looks for sources from there
+
+    def read(*variables):
+        for name in VARIABLES:
+            monkeypatch.delenv(name, raising=False)
+        for name in variables:
+            monkeypatch.setenv(name, "1")
+        spec = importlib.util.spec_from_file_location("fastnet_setup", SETUP)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return read
+
+
+@here
+@pytest.mark.skipif(sys.platform == "win32", reason="no symbols asked for there")
+def test_a_build_with_symbols_differs_in_nothing_else(setup_with):
+    plain, symbols = setup_with(), setup_with("FASTNET_DEBUG_SYMBOLS")
+    assert set(symbols.compile_args()) - set(plain.compile_args()) == {"-g"}
+    assert set(plain.compile_args()) < set(symbols.compile_args()) and "-O3" in symbols.compile_args()
+    assert not symbols.link_args() and symbols.DIRECTIVES == plain.DIRECTIVES
+    built = {extension.name: extension for extension in symbols.extensions()}
+    assert "fastnet._core.kernels" in built and all("-g" in extension.extra_compile_args for extension in built.values())
+
+
+@here
+def test_a_build_that_reports_lines_says_so_to_cython_and_to_the_compiler(setup_with):
+    macro = "CYTHON_TRACE_NOGIL", "1"
+    plain, trace = setup_with(), setup_with("FASTNET_TRACE")
+    assert trace.DIRECTIVES == plain.DIRECTIVES | {"linetrace": True} and not plain.DIRECTIVES["linetrace"]
+    assert all(macro in extension.define_macros for extension in trace.extensions())
+    assert not any(macro in extension.define_macros for extension in plain.extensions())
+    assert trace.compile_args() == plain.compile_args()
+
+
+SOURCE = """
+cdef double twice(double x) noexcept nogil:
+    return 2 * x
+
+def call(double x):
+    cdef double y
+    with nogil:
+        y = twice(x)
+    return y
+"""
+RUN = """
+import sys
+import small
+seen = set()
+def trace(frame, event, argument):
+    if event == "line" and frame.f_code.co_filename.endswith("small.pyx"):
+        seen.add(frame.f_lineno)
+    return trace
+sys.settrace(trace)
+assert small.call(3) == 6
+sys.settrace(None)
+print(*sorted(seen))
+"""
+
+
+@here
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="lines are reported to sys.monitoring there, not to sys.settrace")
+@pytest.mark.parametrize("variables, lines", [(("FASTNET_TRACE",), "3 7 8 9"), ((), "")], ids=["FASTNET_TRACE", "no variable"])
+def test_lines_are_reported_with_and_without_the_gil_only_where_asked_for(setup_with, tmp_path, variables, lines):
+    read = setup_with(*variables)
+    (tmp_path / "small.pyx").write_text(SOURCE)
+    (tmp_path / "setup.py").write_text(f"""
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+setup(ext_modules=cythonize([Extension("small", ["small.pyx"], define_macros={list(read.extensions())[0].define_macros})],
+                            compiler_directives={read.DIRECTIVES}))
+""")
+    for command in (["setup.py", "-q", "build_ext", "--inplace"], ["-c", RUN]):
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+                              env={**os.environ, "CFLAGS": "-O0"})
+        assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == lines.split()
