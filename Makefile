@@ -25,7 +25,7 @@ check:          ## what CI runs: sdist, wheel, every test from outside, the READ
 
 debug: $(PY)    ## equations, paths and networks on a build with bounds checks, AddressSanitizer and UBSan
 	FASTNET_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
-	cd tests && PYTHONPATH="$(CURDIR)" ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ../$(PY) -m pytest -q -x test_backprop.py test_paths.py test_network.py test_derivatives.py
+	cd tests && PYTHONPATH="$(CURDIR)" ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ../$(PY) -m pytest -q -x test_backprop.py test_paths.py test_network.py test_derivatives.py test_training_model.py
 	$(PY) setup.py -q build_ext --inplace --force
 
 annotate: $(PY) ## Cython's yellow lines: fastnet/_core/*.html
@@ -52,4 +52,4 @@ profile: build  ## where a training run spends its time (needs perf)
 	perf report -i /tmp/fastnet.perf --stdio | head -40
 
 clean:          ## everything that was built
-	rm -rf build dist *.egg-info fastnet/_core/*.c fastnet/_core/*.so fastnet/_core/*.html $(VENV) $(PEERS)
+	rm -rf build dist *.egg-info fastnet/*/*.c fastnet/*/*.so fastnet/*/*.html $(VENV) $(PEERS)

@@ -19,8 +19,8 @@ _MANY = {"CrossValidation": "cross_validation", "Fit": "many", "Fits": "many", "
          "fit_many": "many", "grid": "many"}
 
 __all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
-           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
-           "roof", "schedules", "show_config", *_MANY, *_OPTIMIZERS]
+           "Scaling", "TrainingModel", "__version__", "activations", "callbacks", "costs", "datasets", "get_include", "load",
+           "optimizers", "reference", "resume", "roof", "schedules", "show_config", *_MANY, *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -37,6 +37,15 @@ def __getattr__(name):
     if name == "FrozenNetwork":
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork
+    if name == "Scaling":
+        from fastnet.scaling import Scaling
+        return Scaling
+    if name == "TrainingModel":
+        from fastnet.embed.training_model import TrainingModel
+        return TrainingModel
+    if name == "get_include":
+        from fastnet.embed.include_directory import get_include
+        return get_include
     if name == "load":
         from fastnet.persistence import load
         return load

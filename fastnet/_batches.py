@@ -11,7 +11,7 @@ import numpy as np
 from fastnet import _checks, _options
 from fastnet._checks_data import check_batches, check_batch
 from fastnet._core.samples import Compressed, compressed, nonzeros
-from fastnet.stopping import check_training_data, split_validation
+from fastnet.stopping import check_training_data, split_validation, targets_to_judge
 from fastnet.training import Training, check_writeable, start_run
 
 
@@ -20,7 +20,7 @@ class BatchTraining(Training):
 
     streams = True                     # a run is at no place that could be found again within an epoch
 
-    def take_data(self, net, X, Y=None, sample_weight=None, class_weight=None, validation=None, metrics=()):
+    def take_data(self, net, X, Y=None, sample_weight=None, class_weight=None, validation=None, metrics=(), scale=None, classes=None):
         check_writeable(net)
         if self.options.optimizer.full_batch:
             raise ValueError(f"optimizer must take steps on batches; got {self.options.optimizer.name!r}, which needs all samples")
@@ -28,6 +28,10 @@ class BatchTraining(Training):
             raise ValueError("sample_weight must come with each batch, (X, Y, sample_weight), where X is batches")
         if isinstance(class_weight, str):
             raise ValueError(f"class_weight must be a dict where X is batches; got {class_weight!r}, which needs all samples")
+        for name, value in (("scale", scale), ("classes", classes)):
+            if value is not None:
+                raise ValueError(f"{name} needs all samples, where X is batches; net.{'scaling' if name == 'scale' else name} may be set before")
+        self.scaling, self.classes = net.scaling, net._classes
         self.metrics = _checks.check_metrics(metrics)
         if validation is None and self.metrics:
             raise ValueError("metrics need validation, (X, Y), where X is batches")
@@ -35,6 +39,7 @@ class BatchTraining(Training):
             _checks.check_pair("validation", validation)
             _, self.validation = split_validation(net, None, validation, self.options.key)
             _checks.check_metric_targets(self.metrics, self.validation.Y, net.sizes[-1])
+            self.targets = targets_to_judge(net, *validation) if self.metrics else None
         else:
             self.validation = None
         self.batches = check_batches(X, self.options.epochs - self.epoch)
@@ -152,10 +157,10 @@ def on_batches(training):
 
 
 def fit(net, X, *, seed, callbacks, callback_every, progress, checkpoint, checkpoint_every, sample_weight, class_weight,
-        validation, metrics, **options):
+        validation, metrics, scale, classes, **options):
     """Train `net` on batches; see Network.fit, whose arguments these are."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     training = BatchTraining(_options.check_options(net, key, **options))
-    training.take_data(net, X, None, sample_weight, class_weight, validation, metrics)
+    training.take_data(net, X, None, sample_weight, class_weight, validation, metrics, scale, classes)
     training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
     return training.run(net)

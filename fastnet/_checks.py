@@ -341,8 +341,8 @@ def as_dtype(array, dtype):
         return np.require(array, dtype=dtype, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
-def check_inputs(X, n_in, dtype):
-    """X as (m, n_in), dense, Rows or Compressed, and whether a single sample (n_in,) was given."""
+def check_inputs(X, n_in, dtype, raw=False):
+    """X as (m, n_in), dense, Rows or Compressed, and whether a single sample (n_in,) was given; `raw`: an array in its own dtype."""
     if isinstance(X, (Compressed, Rows)):      # checked before
         return X, False
     if data.is_sparse(X):
@@ -354,13 +354,15 @@ def check_inputs(X, n_in, dtype):
         hint = "; X[:, None] makes a column of it" if n_in == 1 and X.ndim == 1 else ""
         raise ValueError(f"{expected}; got shape {X.shape}{hint}")
     X = X[None] if single else X
-    rows = data.as_rows(X, dtype)
-    return as_dtype(X, dtype) if rows is None else rows, single
+    rows = None if raw else data.as_rows(X, dtype)
+    return as_dtype(X, None if raw else dtype) if rows is None else rows, single
 
 
-def check_dense(X, n_in, dtype):
+
+
+def check_dense(X, n_in, dtype, raw=False):
     """As check_inputs, always dense: for what needs every value of X at once."""
-    X, single = check_inputs(X, n_in, dtype)
+    X, single = check_inputs(X, n_in, dtype, raw)
     return data.whole(X), single
 
 
@@ -391,14 +393,30 @@ class Samples(NamedTuple):
         X, Y = (part[rows] if isinstance(part, np.ndarray) else part.take(rows) for part in (self.X, self.Y))
         return Samples(X, Y, None if self.weight is None else self.weight[rows], None)
 
+    def scaled(self, scaling, dtype):
+        """The same with inputs and targets as a net that scales takes them."""
+        return self._replace(X=scaling._inputs(self.X, dtype), Y=scaling._targets(self.Y, dtype))
 
-def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False):
-    """What a net takes a cost or a gradient of."""
-    cost, n_out, dtype = net.cost_function, net.sizes[-1], net.dtype
-    X, single = (check_dense if dense else check_inputs)(X, net.sizes[0], dtype)
+
+def check_scaled(net, X):
+    """As check_dense, as the net's first layer takes it: scaled where the net scales."""
+    scaling = net.scaling
+    X, single = check_dense(X, net.sizes[0], net.dtype, raw=scaling is not None)
+    return (X if scaling is None else scaling._inputs(X, net.dtype)), single
+
+
+def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False, raw=False, classes=None):
+    """What a net takes a cost or a gradient of, scaled where the net scales; `raw`: not yet, numbers of Y in float64.
+    `classes`: those that the net is about to have."""
+    cost, n_out, dtype, scaling = net.cost_function, net.sizes[-1], net.dtype, None if raw else net.scaling
+    unscaled = raw or scaling is not None
+    X, single = (check_dense if dense else check_inputs)(X, net.sizes[0], dtype, unscaled)
     if not len(X):
         raise ValueError("X must hold at least one sample; got none")
-    Y = check_targets(Y, len(X), single, cost.n_targets(n_out), dtype, cost.labels)
+    classes = classes or net._classes
+    if classes is not None or speaks(Y):
+        Y, class_weight = numbered(classes, Y, class_weight, n_out if single else None)
+    Y = check_targets(Y, len(X), single, cost.n_targets(n_out), DTYPES["float64"] if unscaled else dtype, cost.labels)
     weight = check_weights(sample_weight, class_weight, Y, n_out)
     kept = None
     if weight is not None and not weight.all():
@@ -407,7 +425,37 @@ def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False)
     if Y.ndim == 1 and cost.labels == "one_hot":
         Y = one_hot(Y, n_out, dtype)
     check_target_values(Y, cost)
-    return Samples(X, data.whole(Y) if dense else Y, weight, kept)
+    samples = Samples(X, data.whole(Y) if dense or unscaled else Y, weight, kept)
+    return samples if scaling is None else samples.scaled(scaling, dtype)
+
+
+def speaks(Y):
+    """Whether Y holds labels that are no plain numbers: words, sets of anything, lists of words."""
+    words = (str, set, frozenset)
+    if isinstance(Y, Rows) or data.is_frame(Y) and Y.shape[1] != 1:
+        return False
+    if not isinstance(Y, (list, tuple)):
+        if not isinstance(Y, np.ndarray) and (hasattr(Y, "__dlpack__") or hasattr(Y, "numpy")):
+            return False                       # tensors hold numbers
+        array = Y if isinstance(Y, np.ndarray) else np.asarray(Y)
+        if array.dtype.kind != "O":
+            return array.dtype.kind in "STU"
+        Y, words = array.ravel(), (str, bool, set, frozenset)
+    return any(isinstance(row, words) or isinstance(row, (list, tuple)) and any(isinstance(value, str) for value in row) for row in Y)
+
+
+def numbered(classes, Y, class_weight, n_out=None):
+    """Labels of any kind, and the weights of their classes, by position among the classes; `n_out` for a single sample,
+    whose Y may be n_out numbers, or its own labels where there are several."""
+    if classes is None:
+        raise ValueError("Y holds labels that are no numbers, and the net knows no classes yet: fit learns them, or "
+                         "net.classes = [...] names them, one per output")
+    if n_out is not None and np.ndim(Y) == 1:
+        if not speaks(Y) and len(Y) == n_out > 1:
+            return Y, classes.number_weights(class_weight)
+        if classes.several and all(isinstance(label, (str, int)) for label in Y):
+            Y = [Y]
+    return classes.number(Y), classes.number_weights(class_weight)
 
 
 def check_target_values(Y, cost):

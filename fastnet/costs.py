@@ -68,6 +68,10 @@ class Cost:
         """Outputs of a net for that many values desired of one sample."""
         return n_targets
 
+    def output_map(self, offset, unit):
+        """(offset, unit) of each output a for targets learned as (y − offset) / unit: a unit + offset is in units of y."""
+        return offset, unit
+
     def check_outputs(self, n_out):
         """Whether the cost fits a net with n_out outputs."""
         for option in ("output_weights", "tau"):
@@ -300,8 +304,9 @@ class GaussianNLL(Cost):
 
     Of n outputs the first n/2 are means μ, the others logarithms s of variances; a sample has n/2
     targets.  The constant ½ ln 2π is left out.  ∂C_x/∂μ_j = (μ_j − y_j) e^{−s_j},
-    ∂C_x/∂s_j = ½ [1 − (y_j − μ_j)² e^{−s_j}].  Identity outputs suit it.  D. Nix, A. Weigend,
-    Estimating the mean and variance of the target probability distribution, 1994.
+    ∂C_x/∂s_j = ½ [1 − (y_j − μ_j)² e^{−s_j}].  Identity outputs suit it.  Where targets are scaled, the
+    net gives μ unit + offset and s + 2 ln unit.  D. Nix, A. Weigend, Estimating the mean and variance of
+    the target probability distribution, 1994.
 
     Examples
     --------
@@ -319,6 +324,10 @@ class GaussianNLL(Cost):
 
     def n_outputs(self, n_targets):
         return 2 * n_targets
+
+    def output_map(self, offset, unit):
+        """Variances in units of y²: s + 2 ln unit."""
+        return np.concatenate([offset, 2 * np.log(unit)]), np.concatenate([unit, np.ones_like(unit)])
 
     def check_outputs(self, n_out):
         if n_out % 2:

@@ -8,7 +8,7 @@ from fastnet import _checks, _checks_many, tables
 from fastnet.history import History
 from fastnet.many import fit_many
 from fastnet.network import Network
-from fastnet.stopping import check_training_data, judge
+from fastnet.stopping import check_training_data, judge, targets_to_judge
 
 
 def cross_validate(nets, X, Y, *, folds=5, stratified=None, repeats=1, seed=None, metrics=(), threads=1, progress=None, **options):
@@ -119,7 +119,7 @@ class Fold:
         if _checks.holds_labels(samples.Y, fit.net.sizes[-1]):
             metrics.setdefault("accuracy", "accuracy")
         _checks.check_metric_targets(metrics, samples.Y, fit.net.sizes[-1])
-        judge(fit.net, samples, samples, metrics, found)
+        judge(fit.net, samples, samples, metrics, found, targets_to_judge(fit.net, X[test], Y[test]))
         self.scores = {"cost": found.validation_cost[0], **{name: values[0] for name, values in found.metrics.items()}}
 
 

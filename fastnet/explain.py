@@ -76,6 +76,7 @@ def explain(net, batch_size, X, threads, training):
     density = 1.0
     if X is not None:
         X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
+        X = X if net.scaling is None else net.scaling._inputs(X, net.dtype)
         density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
     if training:
         python = net._calls_python() or net.cost_function.bind(net.sizes[-1], net.dtype).python is not None

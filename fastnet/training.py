@@ -11,7 +11,7 @@ import warnings
 
 import numpy as np
 
-from fastnet import _checks, _options, callbacks as callbacks_
+from fastnet import _checks, _checks_scaling, _options, callbacks as callbacks_
 from fastnet._core import kernels, plan
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
@@ -32,22 +32,22 @@ def fit(net, X, Y, **options):
 
 
 def prepared(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
-             checkpoint, checkpoint_every, **options):
+             checkpoint, checkpoint_every, scale=None, classes=None, **options):
     """The run that `fit` is, everything checked, before it begins."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     training = Training(_options.check_options(net, key, **options))
-    training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
+    training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics, scale, classes)
     training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
     return training
 
 
-def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
+def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, classes, **options):
     """One pass; the optimizer's memory is that of the last pass over this net, if that had the same optimizer."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     training = Training(_options.check_options(net, key, epochs=1, **options))
     if training.options.recipe is None:
         raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
-    training.take_data(net, X, Y, sample_weight, class_weight)
+    training.take_data(net, X, Y, sample_weight, class_weight, classes=classes)
     before = net._training
     if before is not None and before.options.optimizer == training.options.optimizer:
         training.memory = before.memory
@@ -93,23 +93,52 @@ class Training:
         self.callbacks, self.callback_every = [], None
         self.checkpoint = self.checkpoint_every = None
         self.slice = 1                 # steps between two looks at the clock
+        self.scaling = None            # of the net from now on; None: none
+        self.targets = None            # Y of what metrics judge, before it was scaled
+        self.classes = None            # of the net from now on; None: as they are
         self.interrupted = False
         self.alone = True              # not one of many, whose warnings are summed up and whose scores are wanted
         self.scores = None             # (cost, history of one judgement) of the net as it is in the end, if not alone
 
     # -- what it needs -------------------------------------------------------
 
-    def take_data(self, net, X, Y, sample_weight=None, class_weight=None, validation=None, metrics=()):
+    def take_data(self, net, X, Y, sample_weight=None, class_weight=None, validation=None, metrics=(), scale=None, classes=None):
         check_writeable(net)
         metrics = _checks.check_metrics(metrics)
-        samples = check_training_data(net, X, Y, sample_weight, class_weight)
-        self.samples, self.validation = split_validation(net, samples, validation, self.options.key)
+        scale = net.scaling if scale is None else _checks_scaling.check_scale(scale)
+        raw = scale is not None
+        self.classes = self.learn_classes(net, Y, classes)
+        samples = check_training_data(net, X, Y, sample_weight, class_weight, raw, self.classes)
+        self.samples, self.validation = split_validation(net, samples, validation, self.options.key, raw, self.classes)
         _checks.check_metric_targets(metrics, samples.Y, net.sizes[-1])
+        if raw:
+            self.scale_data(net, scale, bool(metrics))
         self.metrics = metrics
         self.weight = self.samples.mean_one()
         self.m = len(self.samples.X)
         self.batch_size = self.m if self.options.optimizer.full_batch else min(self.options.batch_size, self.m)
         self.n_steps = -(-self.m // self.batch_size)
+
+    def learn_classes(self, net, Y, classes):
+        """What the labels are called, where they are no plain numbers or that is asked for."""
+        if classes is None and getattr(getattr(Y, "dtype", None), "kind", "b") in ("f", "i", "u"):
+            return net._classes
+        from fastnet import _checks_labels
+        return _checks_labels.learn(net, Y, classes)
+
+    def scale_data(self, net, scale, judged):
+        """Learn from the training samples alone what is to be learned, and scale them and the others."""
+        from fastnet import scaling
+        self.scaling = scaling.learn(net, scale, self.samples.X, self.samples.Y)
+        if isinstance(self.samples.X, Compressed) and self.scaling.inputs is not None:
+            _checks_scaling.check_keeps_zeros(self.scaling.input_offset, "of the net")
+        if judged and self.scaling.targets is not None:
+            self.targets = (self.validation or self.samples).Y.astype(net.dtype)
+        self.samples = self.samples.scaled(self.scaling, net.dtype)
+        self.validation = self.validation and self.validation.scaled(self.scaling, net.dtype)
+        for samples in filter(None, (self.samples, self.validation)):
+            _checks.check_finite("X in units of its scaling", samples.X, net.dtype)
+            _checks.check_finite("Y in units of its scaling", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         self.callbacks = callbacks_.with_progress(callbacks, progress)
@@ -148,6 +177,9 @@ class Training:
         self.net = net
         self.watch = self.watch or Watch(net.parameters)
         self.began = time.perf_counter()
+        if self.scaling is not None:
+            net.scaling = self.scaling
+        net._classes = self.classes
         net._training = self
         try:
             if self.options.recipe is None:
@@ -160,7 +192,8 @@ class Training:
             if not self.alone:
                 self.score()
         finally:
-            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.X = self.pools = None
+            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.targets = None
+            self.X = self.pools = None
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
@@ -317,7 +350,7 @@ class Training:
         history.cost.append(cost)
         if rate is not None:
             history.learning_rate.append(rate)
-        judge(self.net, self.samples, self.validation, self.metrics, history)
+        judge(self.net, self.samples, self.validation, self.metrics, history, self.targets)
         watched = history.validation_cost[-1] if self.validation is not None else cost
         self.watch.offer(self.net.parameters, watched, options.min_delta)
         history.seconds.append(time.perf_counter() - start)
@@ -364,7 +397,7 @@ class Training:
         if _checks.holds_labels(judged.Y, self.net.sizes[-1]):
             metrics.setdefault("accuracy", "accuracy")
         found = History()
-        judge(self.net, self.samples, self.validation, metrics, found)
+        judge(self.net, self.samples, self.validation, metrics, found, self.targets)
         self.scores = self.net._cost_of(self.samples.X, self.samples.Y, self.weight), found
 
     def write_checkpoint(self):

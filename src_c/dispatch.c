@@ -1,7 +1,10 @@
-/* Chooses the instruction level at run time.  No ifunc and no constructor: the same
- * code works with gcc and clang, glibc and musl, in shared and static libraries. */
+/* Chooses the instruction level at run time.  No ifunc: the same code works with gcc and clang,
+ * glibc and musl, in shared and static libraries. */
 #include "fastnet_kernels.h"
 #include "targets.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define DECLARE_LEVEL(level)                                     \
     extern const fastnet_kernels_f32 fastnet_kernels_f32_##level; \
@@ -70,6 +73,35 @@ int fastnet_select_level(int level)
     level_in_use = level;
     return 0;
 }
+
+const fastnet_kernels_f32 *fastnet_f32_at(int level)
+{
+    return levels[level].f32;
+}
+
+const fastnet_kernels_f64 *fastnet_f64_at(int level)
+{
+    return levels[level].f64;
+}
+
+int fastnet_level_wanted(const char *name)
+{
+    const int n = fastnet_n_levels();
+    for (int level = 0; name && level < n; level++)
+        if (strcmp(name, levels[level].name) == 0)
+            return level;
+    return name && *name ? -1 : n - 1;
+}
+
+#ifdef FASTNET_STANDALONE
+/* Without Python nobody else would select a level: done before main, or when the library is loaded, and
+ * so before there are threads.  What FASTNET_CPU names and this processor lacks, fastnet_open reports. */
+__attribute__((constructor)) static void select_at_start(void)
+{
+    const int level = fastnet_level_wanted(getenv("FASTNET_CPU"));
+    fastnet_select_level(level < 0 ? fastnet_n_levels() - 1 : level);
+}
+#endif
 
 const char *fastnet_compiler(void)
 {

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fastnet.h"
+
 /* What an activation's derivatives are taken from, and whether it couples values. */
 enum {
     FASTNET_FROM_A,     /* elementwise; derivatives read a, never z */
@@ -323,15 +325,24 @@ typedef struct {
 enum { FASTNET_NARROW = 64 };   /* neurons of a layer that predict_narrow takes at most */
 
 /* A net packed for inference: of its layers p, n, ld, activation, lanes, w and b count, and, where
- * it was packed for derivatives too, backward and transposed. */
-typedef struct {
+ * it was packed for derivatives too, backward and transposed.  What fastnet.h calls a net. */
+struct fastnet_net {
     size_t n_layers;
     size_t width;               /* widest ld */
     fastnet_layer *layer;
     size_t input_ld;            /* stride of rows of derivatives by the inputs */
     const void *zeros;          /* (width or input_ld,), all 0; NULL: packed for outputs alone */
     const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64: what it was packed for */
-} fastnet_packed;
+    int precision;              /* FASTNET_F32 or FASTNET_F64 */
+};
+typedef fastnet_net fastnet_packed;
+
+/* What fastnet.h calls a model: the arrays of its layout lie behind it. */
+struct fastnet_model {
+    fastnet_layout layout;
+    const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64 */
+    int precision;              /* FASTNET_F32 or FASTNET_F64 */
+};
 
 #define FASTNET_TABLE(REAL, PRECISION)                                                          \
     typedef struct {                                                                            \
@@ -360,6 +371,8 @@ typedef struct {
                      size_t depth_stride, REAL *packed);                                        \
         void (*unpack)(size_t lanes, size_t depth, const REAL *packed, size_t lane_stride,      \
                        size_t depth_stride, REAL *w);                                           \
+        size_t (*place)(const fastnet_layout *, const REAL *parameters, int derivatives,        \
+                        char *base, fastnet_packed *);                                          \
         size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
         void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
                          int32_t *columns, REAL *values);                                       \
@@ -384,6 +397,11 @@ typedef struct {
                              REAL *y, REAL *out, void *workspace);                              \
         int (*value_and_vjp)(const fastnet_packed *, size_t m, const REAL *x, const REAL *u,    \
                              REAL *y, REAL *out, void *workspace);                              \
+        size_t (*model_workspace)(const fastnet_layout *, size_t m);                            \
+        void (*model_outputs)(const fastnet_layout *, size_t m, const REAL *parameters, const REAL *x, \
+                              REAL *a, void *workspace);                                        \
+        double (*model_descend)(const fastnet_layout *, const fastnet_cost *, size_t m, REAL *parameters, \
+                                const REAL *x, const REAL *y, REAL scale, REAL *gradient, void *workspace); \
         void (*begin_step)(fastnet_update *, fastnet_running *, double rate, double cost);      \
         void (*update)(const fastnet_update *, size_t n, const REAL *g, REAL *w, REAL *const *state); \
         double (*sum_of_squares)(size_t n, const REAL *x);                                      \
@@ -401,31 +419,8 @@ typedef struct {
 FASTNET_TABLE(float, f32)
 FASTNET_TABLE(double, f64)
 
-/* A net packed for derivatives, as functions for other code: call them by name where this is linked,
- * or by the address that a frozen net gives.  Row-major, no padding:
- *
- *   x (m, n_in)   y (m, n_out)   jacobian (m, n_out, n_in) = dy/dx
- *   v (m, n_in)   out (m, n_out) = dy/dx v            u (m, n_out)   out (m, n_in) = u' dy/dx
- *
- * y may be NULL where only the derivative is wanted.  Nothing that is written may overlap anything
- * else.  workspace: fastnet_workspace_*(net, m) bytes at any address, of the caller's, one for every
- * call under way; a work space for m serves fewer samples too.  All return 0, allocate nothing and
- * may be called by any number of threads at once; m = 0 does nothing. */
-#define FASTNET_CALLS(REAL, PRECISION)                                                                  \
-    size_t fastnet_workspace_##PRECISION(const fastnet_packed *net, size_t m);                          \
-    int fastnet_value_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, REAL *y,          \
-                                  void *workspace);                                                     \
-    int fastnet_jacobian_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x,                \
-                                     REAL *jacobian, void *workspace);                                  \
-    int fastnet_value_and_jacobian_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x,      \
-                                               REAL *y, REAL *jacobian, void *workspace);               \
-    int fastnet_jvp_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, const REAL *v,      \
-                                REAL *out, void *workspace);                                            \
-    int fastnet_vjp_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, const REAL *u,      \
-                                REAL *out, void *workspace);
-
-FASTNET_CALLS(float, f32)
-FASTNET_CALLS(double, f64)
+/* The functions of fastnet.h as a table. */
+extern const fastnet_api fastnet_api_table;
 
 /* The tables in use.  Never NULL: the baseline until a level is selected. */
 extern const fastnet_kernels_f32 *fastnet_f32;
@@ -442,6 +437,13 @@ const char *fastnet_level_name(int level);
 /* Which level is in use, and another put in its place; 0, or -1 if there is no such level. */
 int fastnet_level(void);
 int fastnet_select_level(int level);
+
+/* The tables of one of these levels. */
+const fastnet_kernels_f32 *fastnet_f32_at(int level);
+const fastnet_kernels_f64 *fastnet_f64_at(int level);
+
+/* The level of this name, the best one for NULL or "", -1 if this processor has none of that name. */
+int fastnet_level_wanted(const char *name);
 
 /* What built these kernels: the compiler and its flags. */
 const char *fastnet_compiler(void);

@@ -22,7 +22,7 @@ class Scripted:
         costs = iter(costs)
         self.seen = []
 
-        def judge(net, samples, validation, metrics, history):
+        def judge(net, samples, validation, metrics, history, targets):
             history.validation_cost.append(next(costs))
             self.seen.append(net.parameters.copy())
 

@@ -13,6 +13,7 @@ from fastnet._core import plan as planning
 from fastnet._core.rows import dense_blocks
 
 from fastnet._core cimport blas
+from fastnet._core.affine cimport Affine, scale, unscale
 from fastnet._core.backprop cimport backpropagate, feedforward
 from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
@@ -72,6 +73,8 @@ cdef class Engine:
     cdef int typenum
     cdef Py_ssize_t n_in, n_out
     cdef object bound_cost                 # keeps alive what net.cost points at
+    cdef Affine before, after              # of inputs and of outputs, where the net scales
+    cdef tuple maps                        # keeps alive what they point at; None: the net does not scale
 
     def __cinit__(self):
         self.net = NULL
@@ -93,6 +96,25 @@ cdef class Engine:
         self.n_out = sizes[len(sizes) - 1]
         self.direct = planning.fast_paths() and not self.net.python
 
+    def _scale(self, cnp.ndarray before_offset, cnp.ndarray before_factor, cnp.ndarray after_offset, cnp.ndarray after_factor):
+        """Scale inputs and unscale outputs from now on; float64 vectors, or None: as they are.
+
+        The short ways in then know no array any more (no type is -1): a net that does not scale never asks.
+        """
+        self.maps = (before_offset, before_factor, after_offset, after_factor)
+        self.before = Affine(NULL, NULL)
+        self.after = Affine(NULL, NULL)
+        if before_offset is not None:
+            self.before = Affine(<const double*>before_offset.data, <const double*>before_factor.data)
+        if after_offset is not None:
+            self.after = Affine(<const double*>after_offset.data, <const double*>after_factor.data)
+        if before_offset is None and after_offset is None:
+            self.maps = None
+        self.typenum = -1 if self.maps is not None else self.own_typenum()
+
+    cdef int own_typenum(self):
+        return cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
+
     def _lay_out(self, tuple sizes not None, tuple activation not None, cost, cnp.ndarray parameters not None):
         """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers
         and a cost as fastnet.costs.Bound has it."""
@@ -112,6 +134,10 @@ cdef class Engine:
             shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>X, 0), self.n_out
             out = cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
             self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        if self.maps is not None and self.direct and is_vector(X, self.own_typenum(), self.n_in):
+            out = cnp.PyArray_EMPTY(1, &n_out, self.own_typenum(), 0)
+            self.infer_scaled(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         return self._predict(X, None, 1)
 
@@ -153,6 +179,10 @@ cdef class Engine:
                 and is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X)):
             self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
+        if (self.maps is not None and self.direct and is_vector(X, self.own_typenum(), self.n_in)
+                and is_target(out, self.own_typenum(), self.n_out)):
+            self.infer_scaled(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
         return self._predict(X, out, threads)
 
     cdef int infer_into(self, cnp.ndarray X, cnp.ndarray out) except -1:
@@ -177,6 +207,27 @@ cdef class Engine:
                 infer(self.net, parameters, x, out, <real*>work)
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
+        return 0
+
+    cdef int infer_scaled(self, cnp.ndarray X, cnp.ndarray out) except -1:
+        if self.single:
+            return self.infer_scaled_typed[float](<const float*>cnp.PyArray_DATA(X), <float*>cnp.PyArray_DATA(out))
+        return self.infer_scaled_typed[double](<const double*>cnp.PyArray_DATA(X), <double*>cnp.PyArray_DATA(out))
+
+    cdef int infer_scaled_typed(self, const real* x, real* out) except -1:
+        """One sample between its two maps."""
+        cdef char stack[STACK_BYTES]
+        cdef Scratch scratch
+        cdef real* scaled = <real*>stack
+        if self.before.offset != NULL:
+            if self.n_in * <Py_ssize_t>sizeof(real) > STACK_BYTES:
+                scratch = Scratch(self.n_in * sizeof(real))
+                scaled = <real*>scratch.memory
+            scale(self.n_in, &self.before, x, scaled)
+            x = scaled
+        self.infer_typed[real](x, out)
+        if self.after.offset != NULL:
+            unscale(self.n_out, &self.after, out)
         return 0
 
     cdef double flops_a_row(self):

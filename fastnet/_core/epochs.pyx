@@ -11,7 +11,7 @@ import numpy as np
 
 from fastnet._core.epoch cimport shuffle
 from fastnet._core.kernels cimport all_finite
-from fastnet._core.packed cimport fill, new_packed
+from fastnet._core.packed cimport new_packed, repack
 from fastnet._core.plan import INFERENCE_ROWS
 from fastnet._core.random cimport seed_for
 from fastnet._core.samples cimport data_of
@@ -29,7 +29,7 @@ cdef class Held:
         """The mean cost of the samples, as Engine._cost_of has it, and where they have labels stopping.accuracy."""
         cdef real* out = <real*>self.outputs.data if self.outputs is not None else NULL
         cdef double cost
-        fill(net, &self.packed.net, parameters)
+        repack(self.packed, net, parameters)
         cost = self.packed.evaluate(&net.cost, &self.data, self.rows, out, self.work)
         if out != NULL:
             accuracy[0] = share_right(self.data.m, net.sizes[net.n_layers], <const real*>out, self.data.labels)

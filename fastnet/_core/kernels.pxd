@@ -50,6 +50,10 @@ cdef extern from "fastnet_kernels.h" nogil:
     int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
+    enum:
+        F32 "FASTNET_F32"
+        F64 "FASTNET_F64"
+
     ctypedef struct Progress "fastnet_progress":
         Py_ssize_t rows, steps
         double cost
@@ -102,12 +106,22 @@ cdef extern from "fastnet_kernels.h" nogil:
 
     int NARROW "FASTNET_NARROW"
 
-    ctypedef struct PackedNet "fastnet_packed":
+    ctypedef struct PackedNet "fastnet_net":
         size_t n_layers, width
         TrainerLayer* layer
         size_t input_ld
         const void* zeros
         const void* kernels
+        int precision
+
+    ctypedef struct Model "fastnet_model":
+        Layout layout
+
+    ctypedef struct Api "fastnet_api":
+        const char* (*error_text)(int code) noexcept nogil
+        size_t (*model_bytes)(size_t n_layers) noexcept nogil
+        int (*model_init)(Model* model, size_t n_bytes, int precision, size_t n_layers, const size_t* sizes,
+                          const int* activations, int cost, double cost_parameter) noexcept nogil
 
     int N_ACTIVATIONS "FASTNET_N_ACTIVATIONS"
     int MAX_USERS "FASTNET_MAX_USERS"
@@ -139,6 +153,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      float* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const float* packed, size_t lane_stride, size_t depth_stride,
                        float* w) noexcept nogil
+        size_t (*place)(const Layout*, const float* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
         void (*gather)(const Table*, size_t m, size_t p, const Py_ssize_t* rows, float* out) noexcept nogil
@@ -191,6 +206,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      double* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const double* packed, size_t lane_stride, size_t depth_stride,
                        double* w) noexcept nogil
+        size_t (*place)(const Layout*, const double* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
         void (*gather)(const Table*, size_t m, size_t p, const Py_ssize_t* rows, double* out) noexcept nogil
@@ -230,6 +246,7 @@ cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
 cdef const fastnet_kernels_f32** half32 # the same with vectors half as wide, where a level has them
 cdef const fastnet_kernels_f64** half64
 cdef UsersActivation* users             # (MAX_USERS,) activations of the user's own; see users.pyx
+cdef const Api* api                     # the functions of fastnet.h
 
 
 cdef inline Py_ssize_t calls_for(int code, Py_ssize_t m) noexcept nogil:

@@ -4,7 +4,6 @@ This module alone is linked with src_c/.
 """
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uintptr_t
 
 import os
 
@@ -32,24 +31,13 @@ cdef extern from "fastnet_kernels.h" nogil:
     UsersActivation fastnet_users[]
     const char* fastnet_compiler()
     const char* fastnet_compile_flags()
-    # functions for other code; here only their addresses count, the header has their arguments
-    void fastnet_workspace_f32()
-    void fastnet_value_f32()
-    void fastnet_jacobian_f32()
-    void fastnet_value_and_jacobian_f32()
-    void fastnet_jvp_f32()
-    void fastnet_vjp_f32()
-    void fastnet_workspace_f64()
-    void fastnet_value_f64()
-    void fastnet_jacobian_f64()
-    void fastnet_value_and_jacobian_f64()
-    void fastnet_jvp_f64()
-    void fastnet_vjp_f64()
+    const Api fastnet_api_table
 
 f32 = &fastnet_f32
 f64 = &fastnet_f64
 half32 = &fastnet_half_f32
 half64 = &fastnet_half_f64
+api = &fastnet_api_table
 users = fastnet_users
 
 
@@ -68,24 +56,6 @@ OPTIMIZER_STATES = tuple([fastnet_optimizer_states(code) for code in range(len(O
 READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if reads_z(code))
 BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if by_row(code))
 LEVELS = names_of(fastnet_level_name)              # that this processor can run, weakest first
-CALLS = {    # a packed net's functions for other code: addresses, by dtype
-    "float32": {
-        "workspace": <uintptr_t><void*>fastnet_workspace_f32,
-        "value": <uintptr_t><void*>fastnet_value_f32,
-        "jacobian": <uintptr_t><void*>fastnet_jacobian_f32,
-        "value_and_jacobian": <uintptr_t><void*>fastnet_value_and_jacobian_f32,
-        "jvp": <uintptr_t><void*>fastnet_jvp_f32,
-        "vjp": <uintptr_t><void*>fastnet_vjp_f32,
-    },
-    "float64": {
-        "workspace": <uintptr_t><void*>fastnet_workspace_f64,
-        "value": <uintptr_t><void*>fastnet_value_f64,
-        "jacobian": <uintptr_t><void*>fastnet_jacobian_f64,
-        "value_and_jacobian": <uintptr_t><void*>fastnet_value_and_jacobian_f64,
-        "jvp": <uintptr_t><void*>fastnet_jvp_f64,
-        "vjp": <uintptr_t><void*>fastnet_vjp_f64,
-    },
-}
 COMPILER = fastnet_compiler().decode()
 COMPILE_FLAGS = fastnet_compile_flags().decode()
 

@@ -1,6 +1,6 @@
-"""Which kernel serves which layer: the one place that decides.
+"""Which kernel serves which layer: the one place that decides, but for how a net packed for inference lies.
 
-Every threshold stands here with what it rests on.
+That is src_c/place.inc's, for programs without Python.  Every threshold stands here with what it rests on.
 FASTNET_PATH=plain switches the fast paths off: the plain engine then does everything.
 """
 
@@ -203,19 +203,6 @@ def plan_inference(sizes, m, threads=1, python=False):
     flops = 2.0 * m * sum(p * n for p, n in zip(sizes, sizes[1:]))
     most = min(m // PACK_FROM, int(flops / THREAD_FLOPS))      # every part takes the path of the whole
     return InferencePlan(path, min(m, INFERENCE_ROWS), max(1, min(threads, most)))
-
-
-def inputs_in_lanes(l, p, n, lanes):
-    """Whether a packed net puts the inputs of layer l in lanes: where its outputs would leave them empty."""
-    return l > 0 and n * -(-p // lanes) + DOT * n < p * -(-n // lanes)
-
-
-def backward(in_lanes, p, n, lanes):
-    """How a net packed for derivatives multiplies with wᵀ, p inputs and n outputs: through the panels it
-    has, through panels of its own, or by sums over lanes where those would stay empty."""
-    if in_lanes:
-        return "tiles"
-    return "transposed tiles" if n * -(-p // lanes) <= p * -(-n // lanes) + DOT * p else "dots"
 
 
 def plan_derivatives(m, python=False):
