@@ -358,8 +358,6 @@ def check_inputs(X, n_in, dtype, raw=False):
     return as_dtype(X, None if raw else dtype) if rows is None else rows, single
 
 
-
-
 def check_dense(X, n_in, dtype, raw=False):
     """As check_inputs, always dense: for what needs every value of X at once."""
     X, single = check_inputs(X, n_in, dtype, raw)
