@@ -11,7 +11,7 @@ import numpy as np
 from fastnet import _checks, _options
 from fastnet._checks_data import check_batches, check_batch
 from fastnet._core.samples import Compressed, compressed, nonzeros
-from fastnet.stopping import check_training_data, split_validation
+from fastnet.stopping import check_training_data, split_validation, targets_to_judge
 from fastnet.training import Training, check_writeable, start_run
 
 
@@ -31,7 +31,7 @@ class BatchTraining(Training):
         if scale is not None:
             raise ValueError("scale must be None where X is batches, whose columns nobody has seen whole: net.scaling = fn.Scaling(...) "
                              f"sets what is known beforehand; got {_checks.describe(scale)}")
-        self.classes = net._classes if classes is None else names_of(net, classes)
+        self.scaling, self.classes = net.scaling, net._classes if classes is None else names_of(net, classes)
         self.metrics = _checks.check_metrics(metrics)
         if validation is None and self.metrics:
             raise ValueError("metrics need validation, (X, Y), where X is batches")
@@ -39,6 +39,7 @@ class BatchTraining(Training):
             _checks.check_pair("validation", validation)
             _, self.validation = split_validation(net, None, validation, self.options.key, classes=self.classes)
             _checks.check_metric_targets(self.metrics, self.validation.Y, net.sizes[-1])
+            self.targets = targets_to_judge(net, *validation) if self.metrics else None
         else:
             self.validation = None
         self.batches = check_batches(X, self.options.epochs - self.epoch)
@@ -164,7 +165,7 @@ def on_batches(training):
 
 
 def fit(net, X, *, seed, callbacks, callback_every, progress, checkpoint, checkpoint_every, sample_weight, class_weight,
-        validation, metrics, scale=None, classes=None, **options):
+        validation, metrics, scale, classes, **options):
     """Train `net` on batches; see Network.fit, whose arguments these are."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     training = BatchTraining(_options.check_options(net, key, **options))

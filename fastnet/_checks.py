@@ -342,7 +342,7 @@ def as_dtype(array, dtype):
 
 
 def check_inputs(X, n_in, dtype, raw=False):
-    """X as (m, n_in), dense, Rows or Compressed, and whether a single sample (n_in,) was given; `raw`: dense in its own dtype."""
+    """X as (m, n_in), dense, Rows or Compressed, and whether a single sample (n_in,) was given; `raw`: an array in its own dtype."""
     if isinstance(X, (Compressed, Rows)):      # checked before
         return X, False
     if data.is_sparse(X):
@@ -354,10 +354,8 @@ def check_inputs(X, n_in, dtype, raw=False):
         hint = "; X[:, None] makes a column of it" if n_in == 1 and X.ndim == 1 else ""
         raise ValueError(f"{expected}; got shape {X.shape}{hint}")
     X = X[None] if single else X
-    if raw:
-        return as_dtype(X, None), single
-    rows = data.as_rows(X, dtype)
-    return as_dtype(X, dtype) if rows is None else rows, single
+    rows = None if raw else data.as_rows(X, dtype)
+    return as_dtype(X, None if raw else dtype) if rows is None else rows, single
 
 
 def check_dense(X, n_in, dtype, raw=False):
@@ -432,9 +430,11 @@ def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False,
 def speaks(Y):
     """Whether Y holds labels that are no plain numbers: words, sets of anything, lists of words."""
     words = (str, set, frozenset)
-    if data.is_frame(Y) and Y.shape[1] > 1:        # a frame's columns are numbers, or named as what they are
+    if isinstance(Y, Rows) or data.is_frame(Y) and Y.shape[1] != 1:
         return False
     if not isinstance(Y, (list, tuple)):
+        if not isinstance(Y, np.ndarray) and (hasattr(Y, "__dlpack__") or hasattr(Y, "numpy")):
+            return False                       # tensors hold numbers
         array = Y if isinstance(Y, np.ndarray) else np.asarray(Y)
         if array.dtype.kind != "O":
             return array.dtype.kind in "STU"

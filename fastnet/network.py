@@ -449,8 +449,8 @@ class Network(Differentiable, Engine):
             Without Y an iterable of (X, Y) or (X, Y, sample_weight), or a function that returns an iterator: each
             batch is one step (`batch_size` and `shuffle` have no say), weighted within itself.
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
-            Desired outputs, finite (but for NaN where the cost ignores it); None: X is batches.  Labels may be words,
-            bools or any whole numbers, and several a sample: see `classes`.
+            Desired outputs, finite (but for NaN where the cost ignores it).  Labels may be words, bools or any
+            whole numbers, and several a sample: see `classes`.  None: X is batches.
         epochs : int
             Passes over the data; iterations of a full-batch method.
         batch_size : int
