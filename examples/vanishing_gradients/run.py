@@ -33,7 +33,8 @@ def norms_while_training(depth, X, Y, epochs):
     """The callback after gradient descent, eta = 0.1, on all samples at once, with his λ = 5: l2 = λ/m."""
     net, norms = new_net(depth, X.shape[1], 0), fn.callbacks.DeltaNorms(X, Y)
     norms.record(net)
-    net.fit(X, Y, epochs=epochs, batch_size=len(X), learning_rate=0.1, l2=5 / len(X), callbacks=norms)
+    net.fit(X, Y, epochs=epochs, batch_size=len(X), learning_rate=0.1, l2=5 / len(X), shuffle=False,
+            callbacks=norms)
     return norms
 
 
