@@ -16,9 +16,10 @@ _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFG
 _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
                  "reference", "schedules")
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
-           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "reference", "resume",
-           "roof", "schedules", "show_config", *_OPTIMIZERS]
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Profile",
+           "ProfileRow", "Roof",
+           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "profile", "reference",
+           "resume", "roof", "schedules", "show_config", *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -35,6 +36,9 @@ def __getattr__(name):
     if name == "load":
         from fastnet.persistence import load
         return load
+    if name in ("Profile", "ProfileRow", "profile"):
+        from fastnet import profiling
+        return getattr(profiling, name)
     if name in ("Roof", "roof"):
         from fastnet import _roof
         return getattr(_roof, name)

@@ -32,3 +32,68 @@ def plot_history(history, ax=None):
     if costs:
         ax.legend()
     return ax
+
+
+# Okabe and Ito's palette: told apart by readers who see few colours, too.  One marker a kind of operation
+# says the same without any.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000")
+MARKERS = "osD^vP*X"
+
+
+def plot_profile(profile, axes=None):
+    """The roofline with the operations of a profile as points; time by layer and operation as bars.
+
+    Parameters
+    ----------
+    profile : Profile
+    axes : pair of matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    ndarray of matplotlib.axes.Axes, shape (2,)
+    """
+    import numpy as np
+
+    from fastnet._roof import MEMORIES, roof
+
+    if axes is None:
+        import matplotlib.pyplot as plt
+        axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")[1]
+    left, right = axes
+    rows = [row for row in profile.rows if row.thread == "main" and row.work]
+    names = list(dict.fromkeys(row.operation for row in sorted(rows, key=lambda row: -row.self)))
+    look = {name: (PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
+
+    top = roof()
+    single = any("float32" in row.work for row in rows)
+    peak = top.gflops["float32" if single else "float64"]
+    points = [row for row in rows if row.gflops and row.gbytes]
+    intensity = np.geomspace(min([0.05, *(row.gflops / row.gbytes / 2 for row in points)]),
+                             max([1000.0, *(2 * row.gflops / row.gbytes for row in points)]), 200)
+    for style, name in zip(("-", "--", "-.", ":"), MEMORIES):
+        left.plot(intensity, np.minimum(peak, intensity * top.read[name]), style, color="0.4", lw=1.2, label=f"{name} {top.read[name]:.0f} GB/s")
+    longest = max([row.self for row in points], default=1.0)
+    for row in points:
+        colour, marker = look[row.operation]
+        left.scatter(row.gflops / row.gbytes, row.gflops, s=30 + 200 * row.self / longest, color=colour, marker=marker,
+                     edgecolor="black", linewidth=0.6, zorder=3)
+        if row.self > 0.03 * longest:
+            left.annotate(f"{row.operation} {row.layer}", (row.gflops / row.gbytes, row.gflops), textcoords="offset points",
+                          xytext=(8, -10), fontsize=8)
+    left.set(xscale="log", yscale="log", xlabel="flops a byte of weights and activations", ylabel="GFLOP/s",
+             title=f"roofline, one thread: {peak:.0f} GFLOP/s {'float32' if single else 'float64'}")
+    left.legend(loc="lower right", fontsize=8)
+
+    layers = sorted({row.layer for row in rows if row.layer is not None})
+    labels = [f"layer {layer}" for layer in layers] + ["whole net"]
+    bottom = np.zeros(len(labels))
+    for name in names:
+        heights = np.array([1e3 * sum(row.self for row in rows if row.operation == name and row.layer == layer)
+                            for layer in [*layers, None]])
+        right.bar(labels, heights, bottom=bottom, label=name, color=look[name][0], edgecolor="white", linewidth=0.6,
+                  hatch="//" if names.index(name) >= len(PALETTE) else None)
+        bottom += heights
+    right.set(ylabel="time (ms)", title=f"{1e3 * sum(row.self for row in rows):.3g} of {1e3 * profile.seconds:.3g} ms in compiled code")
+    handles, shown = right.get_legend_handles_labels()
+    right.legend(handles[::-1], shown[::-1], fontsize=8)
+    return axes

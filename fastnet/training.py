@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from fastnet import _checks, _options, callbacks as callbacks_
-from fastnet._core import kernels, plan
+from fastnet._core import kernels, plan, profile
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
@@ -20,6 +20,10 @@ from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
 from fastnet.stopping import Watch, check_training_data, judge, split_validation
 
+# What a profile calls the parts of a run.
+SPANS = {"take_data": "check and convert", "start": "set up", "new_order": "shuffle", "judge": "validation",
+         "report": "callbacks", "write_checkpoint": "checkpoint"}
+
 SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
 
@@ -27,16 +31,22 @@ def fit(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, ca
         checkpoint, checkpoint_every, **options):
     """Train `net`; see Network.fit, whose arguments these are."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
-    training = Training(_options.check_options(net, key, **options))
-    training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
-    training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
-    return training.run(net)
+    with profile.span("fit"):
+        training = Training(_options.check_options(net, key, **options))
+        training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
+        training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
+        return training.run(net)
 
 
 def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
     """One pass; the optimizer's memory is that of the last pass over this net, if that had the same optimizer."""
     key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
-    training = Training(_options.check_options(net, key, epochs=1, **options))
+    with profile.span("partial_fit"):
+        one_pass(net, X, Y, sample_weight, class_weight, _options.check_options(net, key, epochs=1, **options))
+
+
+def one_pass(net, X, Y, sample_weight, class_weight, options):
+    training = Training(options)
     if training.options.recipe is None:
         raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
     training.take_data(net, X, Y, sample_weight, class_weight)
@@ -82,6 +92,9 @@ class Training:
         self.callbacks, self.callback_every = [], None
         self.checkpoint = self.checkpoint_every = None
         self.slice = 1                 # steps between two looks at the clock
+        recorder = profile.recorder()
+        if recorder is not None:
+            vars(self).update({method: recorder.timed(name, getattr(self, method)) for method, name in SPANS.items()})
 
     # -- what it needs -------------------------------------------------------
 
@@ -139,6 +152,8 @@ class Training:
                 net.parameters[:] = self.watch.parameters
         finally:
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = None
+            for method in SPANS:
+                vars(self).pop(method, None)
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
@@ -146,7 +161,7 @@ class Training:
 
     def descend(self):
         options, net = self.options, self.net
-        run, X = start_run(net, self.samples.X, self.batch_size, options.threads, options.recipe)
+        run, X = self.start()
         if self.memory is not None:
             run.remember(*self.memory)
         self.compiled = run
@@ -164,6 +179,15 @@ class Training:
             self.compiled = None
             run.close()
 
+    def start(self):
+        return start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
+
+    def new_order(self):
+        return shuffled(self.m, _options.seed_for(self.options.key, _options.ORDERED, self.epoch))
+
+    def judge(self):
+        judge(self.net, self.samples, self.validation, self.metrics, self.history)
+
     def rates_of_epoch(self):
         """The learning rate of every step of the epoch under way, float64 (n_steps,), or one float where none will change."""
         rates = self.schedule.rates(self.rate, self.epoch, self.epoch * self.n_steps, self.n_steps)
@@ -176,9 +200,7 @@ class Training:
 
     def run_epoch(self, run, X, start):
         """The pass, or what is left of it; whether all costs were finite."""
-        order = None
-        if self.options.shuffle:
-            order = shuffled(self.m, _options.seed_for(self.options.key, _options.ORDERED, self.epoch))
+        order = self.new_order() if self.options.shuffle else None
         self.rates = self.rates_of_epoch()
         run.start_epoch(X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
         going = True
@@ -225,7 +247,7 @@ class Training:
         history.cost.append(cost)
         if rate is not None:
             history.learning_rate.append(rate)
-        judge(self.net, self.samples, self.validation, self.metrics, history)
+        self.judge()
         watched = history.validation_cost[-1] if self.validation is not None else cost
         self.watch.offer(self.net.parameters, watched, options.min_delta)
         history.seconds.append(time.perf_counter() - start)

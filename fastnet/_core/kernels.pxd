@@ -6,6 +6,7 @@ the two pointers below, so that one selected instruction level serves them all.
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from fastnet._core.laps cimport Table
 from fastnet._core.layout cimport Cost, Layout
 from fastnet._core.types cimport real
 
@@ -48,6 +49,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Py_ssize_t rows, steps
         double cost
         bint finite
+        Table* profile
 
     enum:
         OUTPUTS_IN_LANES "FASTNET_OUTPUTS_IN_LANES"
@@ -102,6 +104,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t input_ld
         const void* zeros
         const void* kernels
+        Table* profile
 
     ctypedef struct activation_f32 "fastnet_activation_f32":
         void (*value)(size_t n, const float* z, float* a) noexcept nogil
