@@ -25,7 +25,7 @@ def advise(net, batch, density, threads, training, now):
     if training:
         better = {size: (now / batch) / (seconds(batch=size) / size) for size in BATCHES if size > batch}
         if better and max(better.values()) > WORTH:
-            size = next(size for size, gain in better.items() if gain >= 0.9 * max(better.values()))
+            size = next(size for size, gain in better.items() if gain >= max(WORTH, 0.9 * max(better.values())))
             found.append((f"batch_size={size}", better[size], f"batch_size={size} would give {better[size]:.1f}x the samples a second"
                           " (and other steps: the learning rate may want to change)"))
     if net.dtype.itemsize == 8:

@@ -9,8 +9,9 @@ import numpy as np
 
 from fastnet.profiling import profile
 
-SECONDS = 0.001        # a turn: shorter than what a scheduler gives another process
+SECONDS = 0.003        # a turn: long beside what an epoch does once, short beside what a scheduler gives others
 TURNS = 30
+LEAST = 8              # steps of an epoch: the first and the last of online training are unlike the others
 MOST_BYTES = 16 << 20  # of made-up inputs
 
 
@@ -37,7 +38,7 @@ class Steps:
         self.turn()
         count = max(1, int(SECONDS / max(1e-8, min(self.turn() for _ in range(3)) / (len(self.X) / batch_size))))
         if training:
-            X, Y = samples(net, batch_size * count, density)
+            X, Y = samples(net, batch_size * max(count, LEAST), density)
             whole = len(X) // batch_size * batch_size or len(X)
             self.X, self.Y = X[:whole], Y[:whole]
         else:

@@ -40,6 +40,18 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F
 MARKERS = "osD^vP*X"
 
 
+def label_points(ax, rows):
+    """Names beside the points of the rows, each a line above the last where they would overlap."""
+    import math
+
+    placed = []
+    for row in sorted(rows, key=lambda row: row.gflops):
+        x, y = math.log10(row.gflops / row.gbytes), math.log10(row.gflops)
+        lift = sum(abs(x - other) < 0.6 and abs(y - height) < 0.35 for other, height in placed)
+        placed.append((x, y))
+        ax.annotate(f"{row.operation} {row.layer}", (10**x, 10**y), textcoords="offset points", xytext=(9, -12 + 11 * lift), fontsize=8)
+
+
 def plot_profile(profile, axes=None):
     """The roofline with the operations of a profile as points; time by layer and operation as bars.
 
@@ -77,9 +89,7 @@ def plot_profile(profile, axes=None):
         colour, marker = look[row.operation]
         left.scatter(row.gflops / row.gbytes, row.gflops, s=30 + 200 * row.self / longest, color=colour, marker=marker,
                      edgecolor="black", linewidth=0.6, zorder=3)
-        if row.self > 0.03 * longest:
-            left.annotate(f"{row.operation} {row.layer}", (row.gflops / row.gbytes, row.gflops), textcoords="offset points",
-                          xytext=(8, -10), fontsize=8)
+    label_points(left, sorted(points, key=lambda row: -row.self)[:6])
     left.set(xscale="log", yscale="log", xlabel="flops a byte of weights and activations", ylabel="GFLOP/s",
              title=f"roofline, one thread: {peak:.0f} GFLOP/s {'float32' if single else 'float64'}")
     left.legend(loc="lower right", fontsize=8)

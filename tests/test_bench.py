@@ -212,7 +212,7 @@ def test_a_cliff_is_time_that_flops_do_not_account_for():
 
 def test_the_profile_bench_says_whether_rows_add_up_and_what_profiling_costs(tmp_path):
     text = run(tmp_path, "profiling.py", "--quick")
-    assert text.count("rows of fit / its time on another clock") == 2 and text.count("with a profile / without") == 2
+    assert text.count("beside its time on another clock") == 2 and text.count("with a profile beside one without") == 2
 
 
 def test_the_explain_bench_predicts_and_follows_advice(tmp_path):

@@ -165,43 +165,38 @@ cdef class Engine:
         cdef Py_ssize_t n_bytes = 2 * self.net.width * sizeof(real)
         cdef void* work = stack
         cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
-        cdef const Layout* net = self.net
-        cdef Layout watched
-        cdef Region region = None
-        if open_profiles:
-            region = self.watch_call(&watched)
-            net = &watched
+        if open_profiles and current() is not None:
+            return self.infer_watched[real](x, out)
         if n_bytes > STACK_BYTES:
             work = PyMem_RawMalloc(n_bytes)
             if work == NULL:
                 raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
         if 2 * self.net.n_parameters < GIL_FLOPS:
-            infer(net, parameters, x, out, <real*>work)
+            infer(self.net, parameters, x, out, <real*>work)
         else:
             with nogil:
-                infer(net, parameters, x, out, <real*>work)
+                infer(self.net, parameters, x, out, <real*>work)
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
-        if region is not None:
-            leave(&region.table)
         return 0
 
-    cdef Region watch_call(self, Layout* watched):
-        """A copy of the layout that takes time, and the region entered, if this call is to be timed."""
-        cdef Recorder recorder = current()
-        cdef Region region
-        watched[0] = self.net[0]
-        if recorder is None:
-            return None
-        region = recorder.region(self, "call", "samples", self.net, self.single, 0)
+    cdef int infer_watched(self, const real* x, real* out) except -1:
+        """infer_typed while this thread has a profile open: calls are counted, and timed in bursts."""
+        cdef Region region = current().region(self, "call", "samples", self.net, self.single, 0)
+        cdef Layout watched = self.net[0]
+        cdef bint timed = step_begins(&region.table, 1)
+        cdef Scratch scratch = Scratch(2 * self.net.width * sizeof(real))
+        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
         region.calls += 1
         region.counted = True
-        if not step_begins(&region.table, 1):
-            return None
-        enter(&region.table)
-        region.table.laps += 2                 # beside those of operations
-        watched.profile = &region.table
-        return region
+        if timed:
+            enter(&region.table)
+            region.table.laps += 2             # beside those of operations
+            watched.profile = &region.table
+        infer(&watched, parameters, x, out, <real*>scratch.memory)
+        if timed:
+            leave(&region.table)
+        return 0
 
     cdef Region watch(self, str kind, str path, Layout* watched):
         """A copy of the layout that takes time, and the region entered, if this thread has a profile open."""
