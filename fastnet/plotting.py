@@ -47,9 +47,9 @@ def label_points(ax, rows):
     placed = []
     for row in sorted(rows, key=lambda row: row.gflops):
         x, y = math.log10(row.gflops / row.gbytes), math.log10(row.gflops)
-        lift = sum(abs(x - other) < 0.6 and abs(y - height) < 0.35 for other, height in placed)
+        lift = sum(abs(x - other) < 0.8 and abs(y - height) < 0.08 for other, height in placed)
         placed.append((x, y))
-        ax.annotate(f"{row.operation} {row.layer}", (10**x, 10**y), textcoords="offset points", xytext=(9, -12 + 11 * lift), fontsize=8)
+        ax.annotate(f"{row.operation} {row.layer}", (10**x, 10**y), textcoords="offset points", xytext=(11, -4 - 11 * lift), fontsize=8)
 
 
 def plot_profile(profile, axes=None):
@@ -73,8 +73,11 @@ def plot_profile(profile, axes=None):
         axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")[1]
     left, right = axes
     rows = [row for row in profile.rows if row.thread == "main" and row.work]
-    names = list(dict.fromkeys(row.operation for row in sorted(rows, key=lambda row: -row.self)))
-    look = {name: (PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
+    spent = {}
+    for row in rows:
+        spent[row.operation] = spent.get(row.operation, 0.0) + row.self
+    names = sorted(spent, key=lambda name: -spent[name])
+    look = {name: (PALETTE[min(i, 7)], MARKERS[min(i, 7)]) for i, name in enumerate(names)}     # from the eighth on: others
 
     top = roof()
     single = any("float32" in row.work for row in rows)
@@ -90,18 +93,18 @@ def plot_profile(profile, axes=None):
         left.scatter(row.gflops / row.gbytes, row.gflops, s=30 + 200 * row.self / longest, color=colour, marker=marker,
                      edgecolor="black", linewidth=0.6, zorder=3)
     label_points(left, sorted(points, key=lambda row: -row.self)[:6])
-    left.set(xscale="log", yscale="log", xlabel="flops a byte of weights and activations", ylabel="GFLOP/s",
+    left.set(xscale="log", yscale="log", ylim=(None, 3 * peak), xlabel="flops a byte of weights and activations", ylabel="GFLOP/s",
              title=f"roofline, one thread: {peak:.0f} GFLOP/s {'float32' if single else 'float64'}")
     left.legend(loc="lower right", fontsize=8)
 
     layers = sorted({row.layer for row in rows if row.layer is not None})
     labels = [f"layer {layer}" for layer in layers] + ["whole net"]
     bottom = np.zeros(len(labels))
-    for name in names:
-        heights = np.array([1e3 * sum(row.self for row in rows if row.operation == name and row.layer == layer)
+    for group in [[name] for name in names[:7]] + [names[7:]] * (len(names) > 7):
+        heights = np.array([1e3 * sum(row.self for row in rows if row.operation in group and row.layer == layer)
                             for layer in [*layers, None]])
-        right.bar(labels, heights, bottom=bottom, label=name, color=look[name][0], edgecolor="white", linewidth=0.6,
-                  hatch="//" if names.index(name) >= len(PALETTE) else None)
+        right.bar(labels, heights, bottom=bottom, label=group[0] if len(group) == 1 else "others", color=look[group[0]][0],
+                  edgecolor="white", linewidth=0.6)
         bottom += heights
     right.set(ylabel="time (ms)", title=f"{1e3 * sum(row.self for row in rows):.3g} of {1e3 * profile.seconds:.3g} ms in compiled code")
     handles, shown = right.get_legend_handles_labels()

@@ -30,8 +30,8 @@ SLICE = 0.02       # s between two looks at the clock where seconds are counted
 def fit(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
         checkpoint, checkpoint_every, **options):
     """Train `net`; see Network.fit, whose arguments these are."""
-    key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     with profile.span("fit"):
+        key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
         training = Training(_options.check_options(net, key, **options))
         training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
         training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
@@ -40,8 +40,8 @@ def fit(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, ca
 
 def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
     """One pass; the optimizer's memory is that of the last pass over this net, if that had the same optimizer."""
-    key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
     with profile.span("partial_fit"):
+        key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
         one_pass(net, X, Y, sample_weight, class_weight, _options.check_options(net, key, epochs=1, **options))
 
 
