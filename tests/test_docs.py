@@ -35,6 +35,7 @@ def test_docstrings_of_compiled_methods():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     result = doctest.testfile(str(page), module_relative=False)
     assert result.failed == 0 and (result.attempted > 0 or page.name not in ("README.md", "theory.md"))
 
