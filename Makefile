@@ -25,7 +25,7 @@ check:          ## what CI runs: sdist, wheel, every test from outside, the READ
 
 debug: $(PY)    ## equations, paths and networks on a build with bounds checks, AddressSanitizer and UBSan
 	FASTNET_DEBUG=1 $(PY) setup.py -q build_ext --inplace --force
-	cd tests && PYTHONPATH="$(CURDIR)" ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ../$(PY) -m pytest -q -x test_backprop.py test_paths.py test_network.py test_derivatives.py
+	cd tests && PYTHONPATH="$(CURDIR)" ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD="$$(gcc -print-file-name=libasan.so)" ../$(PY) -m pytest -q -x test_backprop.py test_paths.py test_network.py test_derivatives.py test_training_model.py
 	$(PY) setup.py -q build_ext --inplace --force
 
 annotate: $(PY) ## Cython's yellow lines: fastnet/_core/*.html
@@ -39,7 +39,7 @@ bench: build    ## fastnet beside its plain engine over BLAS, and the chain of t
 $(PEERS)/bin/python:
 	$(PYTHON) -m venv $(PEERS)
 	$@ -m pip install -q --upgrade pip 'numpy>=2.0' scipy matplotlib
-	$@ -m pip install -q 'torch==2.13.0' jax jaxlib onnxruntime onnx scikit-learn
+	$@ -m pip install -q 'torch==2.13.0' jax jaxlib optax onnxruntime onnx scikit-learn
 
 bench-peers: build $(PEERS)/bin/python ## fastnet beside the peers, in a venv of theirs ($(PEERS)): half an hour
 	PYTHONPATH="$(CURDIR)" $(PEERS)/bin/python bench/run.py --json build/bench-peers.json
@@ -52,4 +52,4 @@ profile: build  ## where a training run spends its time (needs perf)
 	perf report -i /tmp/fastnet.perf --stdio | head -40
 
 clean:          ## everything that was built
-	rm -rf build dist *.egg-info fastnet/_core/*.c fastnet/_core/*.so fastnet/_core/*.html $(VENV) $(PEERS)
+	rm -rf build dist *.egg-info fastnet/*/*.c fastnet/*/*.so fastnet/*/*.html $(VENV) $(PEERS)

@@ -32,10 +32,9 @@ def compile_args():
     """-fno-trapping-math lets gcc vectorise the activations; unlike -ffast-math neither it nor
     contraction to fused multiply-adds changes the state of the processor.  clang-cl takes the
     same flags with /clang: before them."""
-    flags = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast"]
+    flags = Path("src_c/flags.txt").read_text(encoding="ascii").split()      # libfastnet is compiled with them too
     if sys.platform == "win32":
         return [f"/clang:{flag}" for flag in flags]
-    flags.append("-fvisibility=hidden")
     if SYMBOLS:
         flags.append("-g")
     if DEBUG:
@@ -53,16 +52,17 @@ def link_args():
 
 def extensions():
     """One extension per .pyx; only `kernels` is linked with the C kernels."""
-    for source in sorted(glob("fastnet/_core/*.pyx")):
+    for source in sorted(glob("fastnet/_core/*.pyx") + glob("fastnet/embed/*.pyx")):
         name = Path(source).stem
         yield Extension(
-            f"fastnet._core.{name}",
+            ".".join(Path(source).with_suffix("").parts),
             [source] + (sorted(glob("src_c/*.c")) if name == "kernels" else []),
-            include_dirs=["src_c", np.get_include()],
-            depends=sorted(glob("src_c/*.inc") + glob("src_c/*.h")),
+            include_dirs=["src_c", "fastnet/embed/include", np.get_include()],
+            depends=sorted(glob("src_c/*.inc") + glob("src_c/*.h")) + ["fastnet/embed/include/fastnet.h"],
             libraries=["m"] if name == "kernels" and sys.platform != "win32" else [],      # sin of huge arguments
             define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION"),
-                           ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(compile_args()))],
+                           ("FASTNET_COMPILE_FLAGS", '"%s"' % " ".join(compile_args()))]
+            + ([("FASTNET_BY_TABLE", None)] if name == "capi" else []),
             extra_compile_args=compile_args(),
             extra_link_args=link_args(),
         )

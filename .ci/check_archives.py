@@ -8,10 +8,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 MOST_BYTES = 3_000_000
-GENERATED = r"\.(so|pyc|html)$|_core/\w+\.c$"
-IN_SDIST = ("*.c", "*.h", "*.inc", "*.f90", "*.cpp", "*.pyx", "*.pxd", "*.py", "*.pyi", "*.md", "*.npz", "*.toml", "*.json",
+GENERATED = r"\.(so|pyc|html)$|(_core|embed)/\w+\.c$"
+IN_SDIST = ("*.c", "*.h", "*.inc", "*.f90", "*.cpp", "*.pyx", "*.pxd", "*.py", "*.pyi", "*.md", "*.npz", "*.toml", "*.json", "*.txt", "*.in",
             "LICENSE", "Makefile", "py.typed")
 IN_WHEEL = ("fastnet/py.typed", "fastnet/__init__.pyi", "fastnet/_core/kernels.pxd", "fastnet/include/fastnet_kernels.h",
+            "fastnet/embed/include/fastnet.h", "fastnet/embed/include/fastnet_python.h", "fastnet/embed/include/fastnet.f90",
+            "fastnet/embed/capi.pxd",
             "fastnet/datasets/digits.npz", "fastnet/datasets/README.md", "*.dist-info/licenses/LICENSE")
 NOT_IN_WHEEL = ("*.c", "*.pyx", "*.inc", "tests/*", "bench/*", "docs/*", "examples/*", "src_c/*", "*.safetensors", "*.html")
 
@@ -28,7 +30,7 @@ def main(directory, source):
 
     with zipfile.ZipFile(wheel) as archive:
         found = set(archive.namelist())
-    modules = {f"fastnet/_core/{Path(name).stem}" for name in tracked if name.endswith(".pyx")}
+    modules = {name.removesuffix(".pyx") for name in tracked if fnmatch(name, "fastnet/*.pyx")}
     complain("the wheel lacks", [pattern for pattern in IN_WHEEL if not any(fnmatch(name, pattern) for name in found)])
     complain("the wheel lacks", [name for name in tracked if fnmatch(name, "fastnet/*.pxd") and name not in found])
     compiled = {name.split(".")[0] for name in found if name.endswith((".so", ".pyd"))}

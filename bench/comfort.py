@@ -4,7 +4,8 @@ of plain gradient descent, at batch 32.
     python bench/comfort.py [--dtype float32] [--turns 15] [--peers]
 
 All variants of a net take turns within one run, on one processor; a ratio is the median over turns of
-each turn's own.  --peers adds torch's fused Adam on the same steps, where torch is installed.
+each turn's own.  --peers adds the same epochs by torch with fused optimizers and by a jax scan with optax,
+where these are installed (comfort_peers.py).
 """
 
 import argparse
@@ -16,6 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+import comfort_peers
 import fastnet as fn
 
 SIZES = [(784, 30, 10), (10, 64, 64, 1)]
@@ -34,47 +36,35 @@ def epoch_seconds(net, X, Y, options):
     return min(history.seconds)
 
 
-def torch_epoch(sizes, X, Y):
-    """An epoch of torch's fused Adam, the batches views of one tensor; None without torch."""
-    try:
-        import torch
-    except ImportError:
-        return None
-    torch.set_num_threads(1)
-    layers = []
-    for p, n in zip(sizes, sizes[1:]):
-        layers += [torch.nn.Linear(p, n), torch.nn.Sigmoid()]
-    net = torch.nn.Sequential(*layers).to(torch.from_numpy(X).dtype)
-    optimizer = torch.optim.Adam(net.parameters(), fused=True)
-    x, y = torch.from_numpy(X), torch.from_numpy(Y)
-
-    def epoch():
-        start = time.perf_counter()
-        for i in range(0, len(x), BATCH):
-            optimizer.zero_grad()
-            (0.5 * ((net(x[i:i + BATCH]) - y[i:i + BATCH]) ** 2).sum(dim=1).mean()).backward()
-            optimizer.step()
-        return time.perf_counter() - start
-
-    return epoch
-
-
 def measure(sizes, dtype, turns, peers):
     rng = np.random.default_rng(0)
-    X, Y = rng.random((ROWS, sizes[0])).astype(dtype), rng.random((ROWS, sizes[-1])).astype(dtype)
-    runs = {name: lambda options=options: epoch_seconds(fn.Network(sizes, dtype=dtype, seed=0), X, Y, options)
-            for name, options in variants(X, Y, rng.random(ROWS)).items()}
-    torch = torch_epoch(sizes, X, Y) if peers else None
-    if torch:
-        runs["torch, fused Adam"] = torch
-    seconds = {name: [] for name in runs}
+    X, Y, weight = (rng.random(shape).astype(dtype) for shape in ((ROWS, sizes[0]), (ROWS, sizes[-1]), ROWS))
+    kinds = variants(X, Y, weight)
+    runs = {(name, "fastnet"): lambda options=options: epoch_seconds(fn.Network(sizes, dtype=dtype, seed=0), X, Y, options)
+            for name, options in kinds.items()}
+    for peer, epoch in comfort_peers.PEERS.items() if peers else ():
+        for name, options in kinds.items():
+            run = epoch(sizes, X, Y, BATCH, name, options, weight, kinds["validation"]["validation"])
+            if run is not None:
+                runs[name, peer] = lambda run=run: min(run() for _ in range(3))
+    seconds = {key: [] for key in runs}
     for _ in range(turns):
-        for name, run in runs.items():
-            seconds[name].append(run())
-    print(f"{list(sizes)}, {dtype}, batch {BATCH}, {ROWS} rows: {statistics.median(seconds['sgd']) * 1e3:.2f} ms an epoch of sgd")
-    for name, values in seconds.items():
-        ratio = statistics.median(value / plain for value, plain in zip(values, seconds["sgd"]))
-        print(f"  {name:20} x{ratio:6.2f}{'' if ratio <= TARGET or name.startswith('torch') else f'   above {TARGET}'}", flush=True)
+        for key, run in runs.items():
+            seconds[key].append(run())
+    print(f"{list(sizes)}, {dtype}, batch {BATCH}, {ROWS} rows: "
+          f"{statistics.median(seconds['sgd', 'fastnet']) * 1e3:.2f} ms an epoch of sgd")
+    present = [peer for peer in comfort_peers.PEERS if ("sgd", peer) in runs]
+    print(f"  {'':16}{'/ sgd':>8}" + "".join(f"{peer + ' / fastnet':>24}" for peer in present))
+    for name in kinds:
+        own = seconds[name, "fastnet"]
+        ratio = ratio_of(own, seconds["sgd", "fastnet"])
+        behind = [ratio_of(seconds[name, peer], own) for peer in present]
+        missed = [f"above {TARGET}"] * (ratio > TARGET) + [f"behind {peer}" for peer, by in zip(present, behind) if by < 1]
+        print(f"  {name:16}{ratio:8.2f}" + "".join(f"{by:24.2f}" for by in behind) + "   " * bool(missed) + ", ".join(missed), flush=True)
+
+
+def ratio_of(seconds, others):
+    return statistics.median(one / other for one, other in zip(seconds, others))
 
 
 def main():

@@ -1,6 +1,6 @@
 """The Jacobian of one sample and of a batch: beside the forward pass, and beside jax and torch.func.
 
-In C: loops over the functions of fastnet_kernels.h, called by address from a few lines that are compiled
+In C: loops over the functions of fastnet.h, called by address from a few lines that are compiled
 here (needs a C compiler; $CC or cc).  From Python: what a call costs, each side in its own best way
 (jax: jit; torch: torch.func under no_grad).  Sides take turns; the fastest counts.  Jacobians are compared before anything is timed.
 jax and torch are left out where they are not installed.
@@ -20,6 +20,7 @@ import numpy as np
 
 import fastnet as fn
 from fastnet._core import kernels
+from fastnet.embed.capi import ADDRESSES
 
 NETS = [((10, 64, 64, 1), "tanh"), ((2, 16, 16, 1), "tanh"), ((10, 64, 64, 1), "sigmoid"), ((4, 32, 32, 8), "tanh"), ((784, 30, 10), "sigmoid")]
 LOOP = """
@@ -55,15 +56,16 @@ def fastest_turns(sides, turns):
 
 def in_c(loop, f, dtype, m, turns):
     """µs of a forward pass and of value and Jacobian together, no Python in between."""
-    calls = kernels.CALLS[dtype]
+    precision = {"float32": "f32", "float64": "f64"}[dtype]
     x = np.random.default_rng(0).standard_normal((m, f.sizes[0])).astype(dtype)
     y, jacobian = np.empty((m, f.sizes[-1]), dtype), np.empty((m, f.sizes[-1], f.sizes[0]), dtype)
-    work = np.empty(ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(calls["workspace"])(f._address, m), np.uint8)
-    net, size, at = ctypes.c_void_p(f._address), ctypes.c_size_t, lambda array: ctypes.c_void_p(array.ctypes.data)
+    work = np.empty(f.ctypes.workspace_size(f.address, m), np.uint8)
+    net, size, at = ctypes.c_void_p(f.address), ctypes.c_size_t, lambda array: ctypes.c_void_p(array.ctypes.data)
+    value, both = (ctypes.c_void_p(ADDRESSES[f"fastnet_{name}_{precision}"]) for name in ("eval", "value_and_jacobian"))
     n = max(5, int(4e6 / (m * f.parameters.size)))
     seconds = fastest_turns({
-        "value": lambda: loop.values(ctypes.c_void_p(calls["value"]), size(n), net, size(m), at(x), at(y), at(work)),
-        "both": lambda: loop.jacobians(ctypes.c_void_p(calls["value_and_jacobian"]), size(n), net, size(m), at(x), at(y), at(jacobian), at(work)),
+        "value": lambda: loop.values(value, size(n), net, size(m), at(x), at(y), at(work)),
+        "both": lambda: loop.jacobians(both, size(n), net, size(m), at(x), at(y), at(jacobian), at(work)),
     }, turns)
     np.testing.assert_allclose(jacobian, f.jacobian(x), rtol=1e-4, atol=1e-6)
     return seconds["value"] / n * 1e6, seconds["both"] / n * 1e6

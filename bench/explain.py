@@ -32,7 +32,8 @@ def training(net, batch, threads=1, density=1.0):
     X, Y, net = steps.X, steps.Y, net.copy()
 
     def seconds(epochs):
-        history = net.fit(X, Y, epochs=epochs, batch_size=batch, learning_rate=1e-6, seed=0, threads=threads)
+        history = net.fit(X, Y, epochs=epochs, batch_size=batch, learning_rate=1e-6, seed=0, threads=threads,
+                          callbacks=_measure.after_every_epoch)
         return min(history.seconds) / (len(X) // batch)
 
     return seconds

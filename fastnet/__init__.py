@@ -15,11 +15,12 @@ from fastnet.network import Backprop, Forward, Network
 _OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
 _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
                  "reference", "schedules")
+_MANY = {"CrossValidation": "cross_validation", "Fit": "many", "Fits": "many", "cross_validate": "cross_validation",
+         "fit_many": "many", "grid": "many"}
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Profile",
-           "ProfileRow", "Roof",
-           "__version__", "activations", "callbacks", "costs", "datasets", "load", "optimizers", "profile", "reference",
-           "resume", "roof", "schedules", "show_config", *_OPTIMIZERS]
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Profile", "ProfileRow",
+           "Roof", "Scaling", "TrainingModel", "__version__", "activations", "callbacks", "costs", "datasets", "get_include",
+           "load", "optimizers", "profile", "reference", "resume", "roof", "schedules", "show_config", *_MANY, *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -30,9 +31,21 @@ def __getattr__(name):
     if name in _OPTIMIZERS:
         from fastnet import optimizers
         return getattr(optimizers, name)
+    if name in _MANY:
+        import importlib
+        return getattr(importlib.import_module(f"fastnet.{_MANY[name]}"), name)
     if name == "FrozenNetwork":
         from fastnet.frozen import FrozenNetwork
         return FrozenNetwork
+    if name == "Scaling":
+        from fastnet.scaling import Scaling
+        return Scaling
+    if name == "TrainingModel":
+        from fastnet.embed.training_model import TrainingModel
+        return TrainingModel
+    if name == "get_include":
+        from fastnet.embed.include_directory import get_include
+        return get_include
     if name == "load":
         from fastnet.persistence import load
         return load

@@ -41,7 +41,8 @@ def advise(net, batch, density, threads, training, now):
             if gain > WORTH:
                 found.append(("threads=2", gain, f"threads=2 would give {gain:.1f}x"))
     if density < 1:
-        sparse = training and plan.plan_training(net.sizes, batch, kernels.lanes(net.dtype), density).sparse
+        sparse = training and plan.plan_training(net.sizes, batch, kernels.lanes(net.dtype), density,
+                                                     half_lanes=kernels.half_lanes(net.dtype)).sparse
         found.append(("", None, f"{100 * (1 - density):.0f} % of X is zero: the sparse path is {'on' if sparse else 'off'}"))
     if training and max(net.sizes[1:]) >= 512 and batch >= 32:
         found.append(("", None, f"wide layers and long batches: {PUBLISHED}"))

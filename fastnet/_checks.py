@@ -113,6 +113,26 @@ def check_name(name, value):
     return value
 
 
+def address_of(function):
+    """The address of compiled code or of what it is handed: an int, a ctypes function or pointer, what has `.address`."""
+    if function is None:
+        return 0
+    if isinstance(function, int):
+        return function
+    if isinstance(getattr(function, "address", None), int):      # a numba cfunc
+        return function.address
+    import ctypes
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
+
+
+def compiled_code(function):
+    """The address of what is compiled code, else 0."""
+    try:
+        return 0 if isinstance(function, bool) else address_of(function)
+    except Exception:                  # ctypes.ArgumentError is no TypeError
+        return 0
+
+
 def check_seed(seed):
     """A numpy Generator: of its own from an int or None, the very one if one is given."""
     if isinstance(seed, np.random.Generator):
@@ -170,11 +190,16 @@ def check_sizes(sizes):
     return sizes
 
 
+def check_activation(name, activation):
+    """A known name, or an activation of the user's own."""
+    return activation if hasattr(activation, "functions") else check_choice(name, activation, kernels.ACTIVATIONS)
+
+
 def check_activations(activation, output, n_layers):
-    """One known name per layer after the input."""
+    """One known name, or activation of the user's own, per layer after the input."""
     if isinstance(activation, str):
         names = [activation] * n_layers
-        check_choice("activation", activation, kernels.ACTIVATIONS)
+        check_activation("activation", activation)
     elif hasattr(activation, "__iter__"):
         names = list(activation)
         if output is not None and len(names) == n_layers - 1:
@@ -185,8 +210,8 @@ def check_activations(activation, output, n_layers):
     else:
         raise TypeError(f"activation must be a name or a sequence of names; got {describe(activation)}")
     if output is not None:
-        names[-1] = check_choice("output", output, kernels.ACTIVATIONS)
-    names = tuple(check_choice(f"activation[{i}]", name, kernels.ACTIVATIONS) for i, name in enumerate(names))
+        names[-1] = check_activation("output", output)
+    names = tuple(check_activation(f"activation[{i}]", name) for i, name in enumerate(names))
     for i, name in enumerate(names[:-1]):
         if name in kernels.BY_ROW:
             raise ValueError(f"activation[{i}] must not be {name}, which couples the outputs of a sample and serves the "
@@ -276,9 +301,14 @@ def check_metrics(metrics):
     return checked
 
 
+def holds_labels(Y, n_out):
+    """Whether checked targets are classes: labels, or 0 and 1 for one output."""
+    return Y.ndim == 1 or bool(n_out == 1 and ((Y == 0) | (Y == 1)).all())
+
+
 def check_metric_targets(metrics, Y, n_out):
     """Accuracy needs labels, r2 numbers."""
-    labels = Y.ndim == 1 or (n_out == 1 and ((Y == 0) | (Y == 1)).all())
+    labels = holds_labels(Y, n_out)
     if metrics.get("accuracy") == "accuracy" and not labels:
         raise ValueError(f"metrics: accuracy needs labels, shape ({len(Y)},), or 0 and 1 for one output; "
                          f"got targets of shape {Y.shape}")
@@ -307,8 +337,8 @@ def as_dtype(array, dtype):
         return np.require(array, dtype=dtype, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
-def check_inputs(X, n_in, dtype):
-    """X as (m, n_in), dense or Compressed, and whether a single sample (n_in,) was given."""
+def check_inputs(X, n_in, dtype, raw=False):
+    """X as (m, n_in), dense or Compressed, and whether a single sample (n_in,) was given; `raw`: dense in its own dtype."""
     if hasattr(X, "tocsr"):
         return check_sparse(X, n_in, dtype), False
     if isinstance(X, Compressed):              # checked before
@@ -319,7 +349,7 @@ def check_inputs(X, n_in, dtype):
         expected = f"X must have shape (m, {n_in}), one sample per row, or ({n_in},)"
         hint = "; X[:, None] makes a column of it" if n_in == 1 and X.ndim == 1 else ""
         raise ValueError(f"{expected}; got shape {X.shape}{hint}")
-    return as_dtype(X[None] if single else X, dtype), single
+    return as_dtype(X[None] if single else X, None if raw else dtype), single
 
 
 def check_sparse(X, n_in, dtype):
@@ -336,9 +366,9 @@ def check_sparse(X, n_in, dtype):
                       as_dtype(csr.indptr, np.dtype(np.intp)))
 
 
-def check_dense(X, n_in, dtype):
+def check_dense(X, n_in, dtype, raw=False):
     """As check_inputs, always dense: for what needs every value of X at once."""
-    X, single = check_inputs(X, n_in, dtype)
+    X, single = check_inputs(X, n_in, dtype, raw)
     return (X.dense(0, len(X)) if isinstance(X, Compressed) else X), single
 
 
@@ -369,14 +399,30 @@ class Samples(NamedTuple):
         X = self.X.take(rows) if isinstance(self.X, Compressed) else self.X[rows]
         return Samples(X, self.Y[rows], None if self.weight is None else self.weight[rows], None)
 
+    def scaled(self, scaling, dtype):
+        """The same with inputs and targets as a net that scales takes them."""
+        return self._replace(X=scaling._inputs(self.X, dtype), Y=scaling._targets(self.Y, dtype))
 
-def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False):
-    """What a net takes a cost or a gradient of."""
-    cost, n_out, dtype = net.cost_function, net.sizes[-1], net.dtype
-    X, single = (check_dense if dense else check_inputs)(X, net.sizes[0], dtype)
+
+def check_scaled(net, X):
+    """As check_dense, as the net's first layer takes it: scaled where the net scales."""
+    scaling = net.scaling
+    X, single = check_dense(X, net.sizes[0], net.dtype, raw=scaling is not None)
+    return (X if scaling is None else scaling._inputs(X, net.dtype)), single
+
+
+def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False, raw=False, classes=None):
+    """What a net takes a cost or a gradient of, scaled where the net scales; `raw`: not yet, numbers of Y in float64.
+    `classes`: those that the net is about to have."""
+    cost, n_out, dtype, scaling = net.cost_function, net.sizes[-1], net.dtype, None if raw else net.scaling
+    unscaled = raw or scaling is not None
+    X, single = (check_dense if dense else check_inputs)(X, net.sizes[0], dtype, unscaled)
     if not len(X):
         raise ValueError("X must hold at least one sample; got none")
-    Y = check_targets(Y, len(X), single, cost.n_targets(n_out), dtype, cost.labels)
+    classes = classes or net._classes
+    if classes is not None or speaks(Y):
+        Y, class_weight = numbered(classes, Y, class_weight, n_out if single else None)
+    Y = check_targets(Y, len(X), single, cost.n_targets(n_out), DTYPES["float64"] if unscaled else dtype, cost.labels)
     weight = check_weights(sample_weight, class_weight, Y, n_out)
     kept = None
     if weight is not None and not weight.all():
@@ -385,7 +431,33 @@ def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False)
     if Y.ndim == 1 and cost.labels == "one_hot":
         Y = one_hot(Y, n_out, dtype)
     check_target_values(Y, cost)
-    return Samples(X, Y, weight, kept)
+    samples = Samples(X, Y, weight, kept)
+    return samples if scaling is None else samples.scaled(scaling, dtype)
+
+
+def speaks(Y):
+    """Whether Y holds labels that are no plain numbers: words, sets of anything, lists of words."""
+    words = (str, set, frozenset)
+    if not isinstance(Y, (list, tuple)):
+        array = Y if isinstance(Y, np.ndarray) else np.asarray(Y)
+        if array.dtype.kind != "O":
+            return array.dtype.kind in "STU"
+        Y, words = array.ravel(), (str, bool, set, frozenset)
+    return any(isinstance(row, words) or isinstance(row, (list, tuple)) and any(isinstance(value, str) for value in row) for row in Y)
+
+
+def numbered(classes, Y, class_weight, n_out=None):
+    """Labels of any kind, and the weights of their classes, by position among the classes; `n_out` for a single sample,
+    whose Y may be n_out numbers, or its own labels where there are several."""
+    if classes is None:
+        raise ValueError("Y holds labels that are no numbers, and the net knows no classes yet: fit learns them, or "
+                         "net.classes = [...] names them, one per output")
+    if n_out is not None and np.ndim(Y) == 1:
+        if not speaks(Y) and len(Y) == n_out > 1:
+            return Y, classes.number_weights(class_weight)
+        if classes.several and all(isinstance(label, (str, int)) for label in Y):
+            Y = [Y]
+    return classes.number(Y), classes.number_weights(class_weight)
 
 
 def check_target_values(Y, cost):

@@ -71,15 +71,36 @@ def column(text):
         return text
 
 
+def header(text):
+    """Whether there is one, as the readers take it."""
+    with contextlib.suppress(KeyError):
+        return {"auto": "auto", "yes": True, "no": False}[text]
+    raise argparse.ArgumentTypeError(f"expected auto, yes or no; got {text!r}")
+
+
+def delimiter(text):
+    text = {"tab": "\t", "space": " "}.get(text, text)
+    if text == "auto" or len(text) == 1:
+        return text
+    raise argparse.ArgumentTypeError(f"expected one character, tab, space or auto; got {text!r}")
+
+
+def add_layout_options(parser):
+    parser.add_argument("--header", type=header, default="auto", metavar="auto|yes|no",
+                        help="whether the first line of a csv file names the columns; auto: if none of its cells is a number (default)")
+    parser.add_argument("--delimiter", type=delimiter, default="auto", metavar="C",
+                        help="what stands between the cells of a csv file: a character, tab or space (default: auto)")
+
+
 def add_scale_by(parser):
     parser.add_argument("--scale-by", type=scale, default="auto", metavar="auto|NUMBER",
-                        help="divide inputs by this; auto: 8-bit images (uint8) by 255, all else by 1 (default: auto)")
+                        help="divide inputs by this; auto: 8-bit images (uint8) by 255 for a net that does not scale, all else by 1 (default: auto)")
 
 
-def scaled(x, scale_by, dtype):
+def scaled(x, scale_by, dtype, net_scales=False):
     """Inputs in the precision of the net, divided by `scale_by`, in one pass."""
     if scale_by == "auto":
-        scale_by = FULL_SCALE if x.dtype == np.uint8 else 1
+        scale_by = FULL_SCALE if x.dtype == np.uint8 and not net_scales else 1
     return np.divide(x, scale_by, dtype=dtype, casting="unsafe")
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnet._cli_common import (FAILED, OK, CommandError, add_scale_by, as_json, column, fraction, positive_float,
+from fastnet._cli_common import (FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, column, fraction, positive_float,
                                  positive_int, print_table, reading, scaled, seed)
 
 HELD_OUT = 0.2    # of the rows, where the source has no test part
@@ -23,6 +23,7 @@ examples:
   fastnet train digits                                             30 epochs, and pure Python's time: two seconds
   fastnet train digits --hidden 100 --dtype float32 --out net.safetensors
   fastnet train iris.csv --label-column species --hidden 8 --seed 1
+  fastnet train iris.parquet --label-column species --scale standardize
   fastnet train mnist/ --sizes 784 30 10 --dtype float32           a directory of IDX files; 30 epochs: a few seconds
   fastnet train curve.csv --numbers --activation tanh              the last column is a quantity, no class"""
 
@@ -42,7 +43,7 @@ def add_train(commands):
                                  description="Train a net and report how well and how fast.",
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", metavar="SOURCE",
-                        help="digits (comes with fastnet), a csv or npz file, or a directory of IDX files (MNIST)")
+                        help="digits (comes with fastnet), a csv, npz or parquet file, or a directory of IDX files (MNIST)")
     _add_net_options(parser.add_argument_group("the net"))
     _add_training_options(parser.add_argument_group("training"))
     _add_data_options(parser.add_argument_group("the data"))
@@ -97,9 +98,13 @@ def _add_data_options(group):
     group.add_argument("--test-fraction", type=fraction, metavar="F",
                        help=f"of the rows to hold out, if the source has no test part; 0: none (default: {HELD_OUT})")
     group.add_argument("--label-column", type=column, default=-1, metavar="C",
-                       help="of a csv file: its index from 0, or its name (default: the last)")
+                       help="of a csv or parquet file: its index from 0, or its name (default: the last)")
+    add_layout_options(group)
     group.add_argument("--numbers", action="store_true",
                        help="targets are quantities even if all are whole numbers (default: whole numbers are classes)")
+    group.add_argument("--scale", metavar="NAME",
+                       help="scale inputs, and targets that are numbers, inside the net: standardize, minmax or maxabs, learned "
+                            "from the rows to train on and saved with the net (default: not)")
     add_scale_by(group)
 
 
@@ -119,19 +124,20 @@ def train(args):
         "dtype": net.dtype.name, "n_parameters": net.n_parameters, "seed": args.seed, "classes": data.classes,
         "train_rows": len(data.x_train), "held_out_rows": 0 if data.x_test is None else len(data.x_test),
         "epochs": len(epochs.costs), "batch_size": args.batch_size, "learning_rate": eta, "optimizer": args.optimizer,
+        "scale": args.scale,
         "training_cost": epochs.costs, "seconds": sum(epochs.seconds),
         "seconds_per_epoch": statistics.median(epochs.seconds),
         "samples_per_second": len(data.x_train) / statistics.median(epochs.seconds),
         "accuracy": None, "held_out_cost": None, **score(net, data), "reference": None, "out": args.out,
     }
     compare = args.source == "digits" if args.compare_reference is None else args.compare_reference
-    if compare and (args.optimizer, args.schedule, args.l2, args.dropout, args.patience) != ("sgd", "constant", 0, 0, None):
+    if compare and (args.optimizer, args.schedule, args.l2, args.dropout, args.patience, args.scale) != ("sgd", "constant", 0, 0, None, None):
         print("fastnet: warning: no comparison: the reference knows plain gradient descent only", file=sys.stderr)
         compare = False
     if compare:
         report["reference"] = time_reference(args, net, data, start, eta, report["seconds_per_epoch"])
     if args.out:
-        net.save(args.out)
+        save(args, net, data)
     print(as_json(report)) if args.json else print_report(report)
     return OK
 
@@ -146,7 +152,7 @@ def prepare(args):
     if args.label_column is None:
         raise CommandError("--label-column none leaves nothing to learn; give the column of the labels")
     with reading(args.source):
-        split = load(args.source, label_column=args.label_column)
+        split = load(args.source, label_column=args.label_column, header=args.header, delimiter=args.delimiter, finite=True)
     if split.x_test is None:
         split = hold_out(split, args)
     elif args.test_fraction is not None:
@@ -155,7 +161,7 @@ def prepare(args):
         raise CommandError(f"{args.source}: no rows to train on")
 
     targets, classes = encode(split, args)
-    inputs = [x if x is None else scaled(x, args.scale_by, args.dtype) for x in (split.x_train, split.x_test)]
+    inputs = [x if x is None else scaled(x, args.scale_by, args.dtype, args.scale is not None) for x in (split.x_train, split.x_test)]
     return Data(inputs[0], targets[0], inputs[1], targets[1], classes)
 
 
@@ -266,16 +272,23 @@ def fit(args, net, data, eta):
         history = net.fit(data.x_train, targets_for(net, data.y_train), epochs=args.epochs, batch_size=args.batch_size,
                 learning_rate=eta, seed=args.seed, callbacks=[epochs], progress=False, optimizer=args.optimizer, l2=args.l2,
                 dropout=args.dropout if len(net.weights) > 1 else 0.0, threads=args.threads, patience=args.patience,
-                validation=None if args.patience is None else WATCHED, schedule=schedule_for(args))
+                validation=None if args.patience is None else WATCHED, schedule=schedule_for(args), scale=args.scale)
     except KeyboardInterrupt:
         if args.out:
-            net.save(args.out)
+            save(args, net, data)
             print(f"fastnet: after {len(epochs.costs)} of {args.epochs} epochs: saved {args.out}", file=sys.stderr)
         raise
     if history.stopped == "diverged":
         raise CommandError(f"the cost is no longer finite in epoch {max(1, len(epochs.costs))}: nothing saved; "
                            f"try --learning-rate below {eta or 'its default'}", FAILED)
     return epochs
+
+
+def save(args, net, data):
+    """The net with the names of its classes, where they are not just numbers from 0."""
+    if data.classes and data.classes != list(range(len(data.classes))):
+        net.classes = data.classes
+    net.save(args.out)
 
 
 def schedule_for(args):

@@ -1,10 +1,12 @@
 """``fastnet predict``, ``fastnet info`` and ``fastnet config``."""
 
 import argparse
+import csv
+import io
 import sys
 from pathlib import Path
 
-from fastnet._cli_common import FAILED, OK, CommandError, add_scale_by, as_json, column, print_table, reading, scaled
+from fastnet._cli_common import FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, column, print_table, reading, scaled
 
 PREDICT_EXAMPLES = """\
 examples:
@@ -18,10 +20,11 @@ def add_predict(commands):
                                  description="Print the outputs of a saved net as csv, a line per row of INPUT.",
                                  formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", metavar="MODEL", help="a net written by `fastnet train --out` or net.save")
-    parser.add_argument("input", metavar="INPUT", help="a csv or npz file, or - for csv on standard input")
+    parser.add_argument("input", metavar="INPUT", help="a csv, npz, parquet or IDX file, or - for csv on standard input")
     parser.add_argument("--label-column", type=column, default=None, metavar="C",
-                        help="a csv column to leave out: its index from 0, or its name; none: all are inputs (default)")
-    parser.add_argument("--classes", action="store_true", help="print labels instead of outputs")
+                        help="a csv or parquet column to leave out: its index from 0, or its name; none: all are inputs (default)")
+    add_layout_options(parser)
+    parser.add_argument("--classes", action="store_true", help="print labels instead of outputs, by name where the net has names")
     add_scale_by(parser)
     parser.add_argument("--out", metavar="FILE", help="write there instead of to stdout")
     parser.add_argument("--json", action="store_true", help='write {"outputs": [[...], ...]} or {"labels": [...]}')
@@ -38,13 +41,10 @@ def predict(args):
     if X.shape[1] != net.sizes[0]:
         name = "standard input" if args.input == "-" else args.input
         raise CommandError(f"{name}: {X.shape[1]} numbers in a row, but {args.model} has {net.sizes[0]} inputs")
-    X = scaled(X, args.scale_by, net.dtype)
+    X = scaled(X, args.scale_by, net.dtype, net.scaling is not None and net.scaling.inputs is not None)
 
     name, values = ("labels", net.classify(X)) if args.classes else ("outputs", net.predict(X))
-    if args.json:
-        text = as_json({name: values}) + "\n"
-    else:    # str of a NumPy number is the shortest that reads back as the same number
-        text = "".join(",".join(map(str, row)) + "\n" for row in values.reshape(len(X), -1))
+    text = as_json({name: values}) + "\n" if args.json else as_csv(values)
     if args.out:
         Path(args.out).write_text(text, encoding="utf-8")
     else:
@@ -52,15 +52,28 @@ def predict(args):
     return OK
 
 
+def as_csv(values):
+    """A line a row; str of a NumPy number is the shortest that reads back as the same number."""
+    rows = values if isinstance(values, list) else values.reshape(len(values), -1)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([str(value) for value in row] for row in rows)
+    return text.getvalue()
+
+
 def _read_inputs(args):
-    from fastnet.datasets.csv_files import read_csv
+    from fastnet.datasets import read_csv, read_idx, read_parquet
     from fastnet.datasets.npz import read_npz_inputs
 
-    if args.input.lower().endswith(".npz"):
+    name = args.input.lower()
+    if name.endswith(".npz"):
         return read_npz_inputs(args.input)
+    if name.endswith(".parquet"):
+        return read_parquet(args.input, args.label_column)[0]
+    if name.removesuffix(".gz").endswith(("-ubyte", ".idx")):
+        images = read_idx(args.input)
+        return images.reshape(len(images), -1)
     source = sys.stdin if args.input == "-" else args.input
-    X, _ = read_csv(source, label_column=args.label_column)
-    return X
+    return read_csv(source, label_column=args.label_column, header=args.header, delimiter=args.delimiter)[0]
 
 
 def add_info(commands):
@@ -85,6 +98,8 @@ def info(args):
             ("cost", found["cost"]),
             ("dtype", found["dtype"]),
             ("parameters", f"{found['n_parameters']:,}"),
+            *([("scaling", found["scaling"].replace(",", ", ").replace(":", " "))] if "scaling" in found else []),
+            *([("classes", ", ".join(map(str, found["classes"])))] if "classes" in found else []),
             ("checksum", "ok" if found["checksum_ok"] else "does not match: the file is damaged"),
         ])
     return OK if found["checksum_ok"] else FAILED

@@ -28,6 +28,10 @@ def samples(net, rows, density=1.0, seed=0):
     return X, rng.random((rows, targets), np.float32).astype(net.dtype, copy=False)
 
 
+def after_every_epoch(info):
+    """A callback, so that `fit` takes the time of every epoch: it would take many in one call."""
+
+
 class Steps:
     """A copy of a net and samples: an epoch of training, or calls of predict, that take about a turn."""
 
@@ -52,7 +56,7 @@ class Steps:
 
     def train(self, epochs):
         return self.net.fit(self.X, self.Y, epochs=epochs, batch_size=self.batch_size, learning_rate=1e-9, shuffle=False,
-                            seed=0, threads=self.threads, progress=False)
+                            seed=0, threads=self.threads, progress=False, callbacks=after_every_epoch)
 
     def turn(self):
         """Seconds: an epoch's own, without what `fit` does once; or those of some calls."""

@@ -60,6 +60,12 @@ def operations_of(sizes, batch, chosen):
             *(("bp2", l) for l in range(1, last + 1)), *(("bp4", l) for l in range(last + 1)), *(("bp3", l) for l in range(last + 1))]
 
 
+def plan_of(sizes, batch, dtype, density=1.0):
+    """The plan of a step, the values of the vectors that its kernels have, and what its coefficients are called."""
+    chosen = plan.plan_training(sizes, batch, kernels.lanes(dtype), density, half_lanes=kernels.half_lanes(dtype))
+    return chosen, kernels.half_lanes(dtype) if chosen.half else kernels.lanes(dtype), chosen.path + " half" * chosen.half
+
+
 def blocks_of(batch, rows):
     """The sizes of the blocks that a batch is taken in."""
     return [min(rows, batch - start) for start in range(0, batch, rows)]
@@ -67,15 +73,17 @@ def blocks_of(batch, rows):
 
 def expected(net, batch, density=1.0):
     """{(operation, layer): seconds a step} of training on one thread; None where the model does not reach."""
-    chosen = plan.plan_training(net.sizes, batch, kernels.lanes(net.dtype), density)
+    if net._calls_python() or not all(name in kernels.ACTIVATIONS for name in net.activations):
+        return None
+    chosen, lanes, way = plan_of(net.sizes, batch, net.dtype, density)
     if chosen.path == "plain" or net.cost_name not in ("quadratic", "cross_entropy", "categorical_cross_entropy"):
         return None
     rates = coefficients()[net.dtype.name]
-    lanes, found = kernels.lanes(net.dtype), {}
+    found = {}
     for m in blocks_of(batch, chosen.rows):
         for operation, l in operations_of(net.sizes, batch, chosen):
             kept = density if l == 0 and chosen.sparse else 1.0
-            name, counts = features(operation, chosen.layers[l], chosen.path, net.sizes[l], net.sizes[l + 1], m, lanes, kept)
+            name, counts = features(operation, chosen.layers[l], way, net.sizes[l], net.sizes[l + 1], m, lanes, kept)
             if name not in rates:
                 return None
             found[operation, l] = found.get((operation, l), 0.0) + float(np.dot(rates[name], counts))
@@ -84,7 +92,7 @@ def expected(net, batch, density=1.0):
             found["activation", l] = found.get(("activation", l), 0.0) + value[0] + value[1] * m * -(-net.sizes[l + 1] // lanes) * lanes
             if l + 1 < len(net.activations):
                 found["prime", l] = found.get(("prime", l), 0.0) + prime[0] + prime[1] * m * -(-net.sizes[l + 1] // lanes) * lanes
-    found["step", None] = rates[f"{chosen.path} step"][0]
+    found["step", None] = rates.get(f"{way} step", [0.0])[0]
     return found
 
 
@@ -127,26 +135,28 @@ def fit(dtype):
     from fastnet._measure import Steps
     from fastnet.network import Network
 
-    lanes, seen = kernels.lanes(np.dtype(dtype)), {}
+    seen = {}
     for sizes, batch in CALIBRATION:
-        chosen = plan.plan_training(sizes, batch, lanes)
+        chosen, lanes, way = plan_of(sizes, batch, np.dtype(dtype))
         found = Steps(Network(sizes, dtype=dtype, seed=0), batch).operations(8)
         for (operation, l), seconds in found.items():
             if operation in VALUES or (l is None and operation != "step"):
                 continue
-            name, counts = (f"{chosen.path} step", (1,)) if operation == "step" else features(
-                operation, chosen.layers[l], chosen.path, sizes[l], sizes[l + 1], batch, lanes, 1.0)
+            name, counts = (f"{way} step", (1,)) if operation == "step" else features(
+                operation, chosen.layers[l], way, sizes[l], sizes[l + 1], batch, lanes, 1.0)
             seen.setdefault(name, []).append((counts, seconds))
-    fitted = {"online step": [0.0]}
+    fitted = {}
     for name, points in seen.items():
         counts = np.array([point[0] for point in points], float)
         seconds = np.array([max(point[1], 1e-10) for point in points])
         scale = counts.max(axis=0)
         weight = 1 / (seconds + 2e-9)              # relative, but a nanosecond or two don't matter
         fitted[name] = (nnls(counts / scale * weight[:, None], seconds * weight)[0] / scale).tolist()
-    for name in ("forward nonzeros outputs", "bp4 nonzeros outputs"):          # as dense ones, by what is not 0
-        fitted[f"minibatch {name}"] = fitted["minibatch " + name.replace("nonzeros", "tiles")]
-    fitted["online bp4_forward  outputs nonzeros"] = fitted["online bp4_forward  outputs"]
+    for name, values in list(fitted.items()):          # where zeros are skipped: as dense, by what is not 0
+        if "tiles outputs" in name:
+            fitted.setdefault(name.replace("tiles outputs", "nonzeros outputs"), values)
+        if "bp4_forward" in name:
+            fitted.setdefault(name + " nonzeros", values)
     return fitted
 
 

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from fastnet import _checks
-from fastnet._core.random import words
+from fastnet._core import random
 from fastnet._core.recipe import Recipe
 from fastnet.full_batch import LBFGS, ConjugateGradient
 from fastnet.optimizers import SGD, as_optimizer
@@ -38,8 +38,7 @@ class Options(NamedTuple):
 
 def seed_for(key, purpose, index=0):
     """A seed below 2^64 that only key, purpose and index decide."""
-    first, second = words(index, key, purpose)[:2, 0].tolist()
-    return first | second << 32
+    return random.seed(key, purpose, index)
 
 
 def check_options(net, key, *, optimizer="sgd", learning_rate=None, schedule=None, l2=0.0, l1=0.0, dropout=0.0,

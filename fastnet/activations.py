@@ -11,6 +11,7 @@ import numpy as np
 
 from fastnet import _checks
 from fastnet._core import kernels
+from fastnet.custom_activations import custom
 
 
 class Description(NamedTuple):

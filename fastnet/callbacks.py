@@ -6,6 +6,7 @@ One with a method `close` is closed when training ends, however that is.
 import os
 import struct
 import sys
+import threading
 import time
 
 from fastnet import _checks
@@ -23,16 +24,21 @@ def with_progress(callbacks, progress):
     for callback in callbacks:
         if not callable(callback):
             raise TypeError(f"callbacks must be callables; got {_checks.describe(callback)}")
+    delay = delay_of(progress)
+    return callbacks if delay is None else [*callbacks, Progress(delay)]
+
+
+def delay_of(progress):
+    """Seconds after which progress is shown, or None: never."""
     if progress is None:
-        if "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty()):
-            callbacks.append(Progress(DELAY))
-    elif _checks.check_flag("progress", progress):
-        callbacks.append(Progress(0.0))
-    return callbacks
+        return DELAY if "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty()) else None
+    return 0.0 if _checks.check_flag("progress", progress) else None
 
 
 class Progress:
     """A progress bar by tqdm where that is installed, else a line on stderr, rewritten after each epoch."""
+
+    every_epoch = False                # of epochs that take microseconds, some go by unseen
 
     def __init__(self, delay=0.0):
         self.delay, self.start = delay, time.perf_counter()
@@ -56,18 +62,50 @@ class Progress:
             print(f"\r{line}", end="", file=sys.stderr, flush=True)
 
     def new_bar(self, info):
-        """tqdm's bar, or False without tqdm."""
-        try:
-            from tqdm.auto import tqdm
-        except ImportError:
-            return False
-        return tqdm(total=info.epochs, initial=info.epoch - 1, desc="epoch", unit="epoch", mininterval=0)
+        return new_bar(total=info.epochs, initial=info.epoch - 1, desc="epoch", unit="epoch")
 
     def close(self):
         if self.bar:
             self.bar.close()
         elif self.bar is False:
             print(file=sys.stderr, flush=True)
+
+
+class Count:
+    """A progress bar, or line, of things that any thread finishes."""
+
+    def __init__(self, total, what, delay, interval=0.1):
+        self.total, self.what, self.delay, self.interval = total, what, delay, interval
+        self.start, self.done, self.shown, self.bar = time.perf_counter(), 0, 0.0, None
+        self.lock = threading.Lock()
+
+    def add(self):
+        with self.lock:
+            self.done += 1
+            now = time.perf_counter()
+            late = self.delay is not None and now - self.start >= self.delay
+            if late and (now - self.shown >= self.interval or self.done == self.total):
+                self.shown = now
+                self.show()
+
+    def show(self):
+        if self.bar is None:
+            self.bar = new_bar(total=self.total, desc=self.what, unit=self.what)
+        if self.bar:
+            self.bar.update(self.done - self.bar.n)
+        else:
+            print(f"\r{self.what} {self.done}/{self.total}", end="", file=sys.stderr, flush=True)
+
+    close = Progress.close
+
+
+def new_bar(**options):
+    """tqdm's bar, or False without tqdm."""
+    try:
+        from tqdm.auto import tqdm
+    except ImportError:
+        return False
+    return tqdm(**options)
 
 
 class CSVLogger:

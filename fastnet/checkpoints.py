@@ -20,6 +20,7 @@ import numpy as np
 from fastnet import _checks, costs, persistence, schedules
 from fastnet._files import check_path, errors_name, mode_to_keep, open_regular, write_atomically
 from fastnet._options import Options, check_options
+from fastnet.custom_activations import with_given
 from fastnet.history import History
 from fastnet.network import Network
 from fastnet.optimizers import from_dict
@@ -27,7 +28,7 @@ from fastnet.stopping import Watch
 from fastnet.training import Training
 
 FORMAT = "fastnet checkpoint"
-VERSION = 1
+VERSION, SCALED_VERSION = 1, 2           # a reader of version 1 would leave scaling out
 KEPT = ("epochs", "batch_size", "shuffle", "patience", "min_delta", "restore_best", "target_cost", "max_seconds")
 HISTORY = [field.name for field in fields(History) if field.name not in ("metrics", "stopped")]
 
@@ -45,19 +46,23 @@ def write(net, training, path):
         states, tensors["running"] = memory
         tensors.update({f"state.{i}": state for i, state in enumerate(states)})
     tensors.update({f"mask.{l}": mask for l, mask in enumerate(options.masks) if mask is not None})
+    if net.scaling is not None:
+        for name in ("inputs", "targets"):
+            pair = getattr(net.scaling, name)
+            tensors.update({f"scaling.{name}.{i}": vector for i, vector in enumerate(pair or ())})
     history = training.history
     tensors.update({f"history.{name}": np.array(getattr(history, name), float) for name in HISTORY})
     tensors.update({f"metric.{name}": np.array(values, float) for name, values in history.metrics.items()})
     watch = training.watch
     state = {
-        "format": FORMAT, "version": VERSION, "sizes": net.sizes, "activations": net.activations,
+        "format": FORMAT, "version": VERSION if net.scaling is None else SCALED_VERSION, "sizes": net.sizes, "activations": net.activations,
         "cost": net.cost_function.to_text(), "dtype": net.dtype.name,
         "optimizer": options.optimizer.to_dict(), "schedule": training.schedule.to_dict(), "rate": training.rate,
         "l2": recipe.l2, "l1": recipe.l1, "held": recipe.held, "keep": recipe.keep, "keep_inputs": recipe.keep_inputs,
         "noise": recipe.noise, **{name: finite(getattr(recipe, name)) for name in ("clip_norm", "clip_value", "max_norm")},
         **{name: getattr(options, name) for name in KEPT}, "threads": options.threads, "key": options.key,
         "epoch": training.epoch, "rows": training.rows, "summed_cost": training.cost, "stopped": history.stopped,
-        "watch": [finite(watch.cost), finite(watch.reference), watch.waited], "m": getattr(training, "m", None),
+        "watch": [finite(watch.cost), finite(watch.reference), watch.waited], "m": getattr(training, "m", None), "classes": net.classes, "multilabel": net.multilabel,
     }
     write_atomically(target, mode, encode(state, tensors))
 
@@ -110,8 +115,8 @@ def decode(file):
         raise ValueError(f"not a checkpoint, or damaged ({error})") from error
     if not whole:
         raise ValueError("damaged: the checksum does not match the contents")
-    if state.get("format") != FORMAT or state.get("version") != VERSION:
-        raise ValueError(f"version must be {VERSION} for this version of fastnet; got {state.get('version')!r}")
+    if state.get("format") != FORMAT or state.get("version") not in (VERSION, SCALED_VERSION):
+        raise ValueError(f"version must be {VERSION} or {SCALED_VERSION} for this version of fastnet; got {state.get('version')!r}")
     names = {"F32": "<f4", "F64": "<f8"}
     tensors = {}
     for name, entry in table.items():
@@ -121,7 +126,7 @@ def decode(file):
     return state, tensors
 
 
-def resume(path, *, cost=None, schedule=None):
+def resume(path, *, cost=None, schedule=None, activation=None):
     """Read a run from a checkpoint, to go on with it.
 
     Parameters
@@ -132,6 +137,8 @@ def resume(path, *, cost=None, schedule=None):
         In place of the file's; needed where that is one of the user's own.
     schedule : callable, optional
         Needed where the run's was a function of the user's own.
+    activation : activation of `fastnet.activations.custom`, or several, optional
+        Needed where the net has some.
 
     Returns
     -------
@@ -163,9 +170,21 @@ def resume(path, *, cost=None, schedule=None):
         state, tensors = decode(file)
         if cost is None and state["cost"].startswith("custom("):
             raise ValueError(f"the run's cost is one of the user's own, {state['cost']}: resume(path, cost=...) takes it")
-        net = Network(state["sizes"], activation=state["activations"], dtype=state["dtype"],
+        net = Network(state["sizes"], activation=with_given(state["activations"], activation), dtype=state["dtype"],
                       cost=costs.from_text(state["cost"]) if cost is None else cost, init=tensors["parameters"])
+        dress(net, state, tensors)
         return Resumed(net, rebuild(net, state, tensors, schedule))
+
+
+def dress(net, state, tensors):
+    """Scaling and names of classes as they were."""
+    if state["version"] == SCALED_VERSION:
+        from fastnet.scaling import Scaling
+        net.scaling = Scaling(*((tensors[f"scaling.{name}.0"], tensors[f"scaling.{name}.1"]) if f"scaling.{name}.0" in tensors else None
+                                for name in ("inputs", "targets")))
+    net.classes = state.get("classes")
+    if net.classes is not None:
+        net.multilabel = state["multilabel"]
 
 
 def rebuild(net, state, tensors, schedule):

@@ -82,7 +82,7 @@ def main(argv=None):
         return code
     except CommandError as error:
         return _fail(error, error.code)
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         return _fail(error, BAD_INPUT)
     except BrokenPipeError:    # whoever read stdout has left: nothing more to say, and nobody to say it to
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -68,6 +68,10 @@ class Cost:
         """Outputs of a net for that many values desired of one sample."""
         return n_targets
 
+    def output_map(self, offset, unit):
+        """(offset, unit) of each output a for targets learned as (y − offset) / unit: a unit + offset is in units of y."""
+        return offset, unit
+
     def check_outputs(self, n_out):
         """Whether the cost fits a net with n_out outputs."""
         for option in ("output_weights", "tau"):
@@ -300,8 +304,9 @@ class GaussianNLL(Cost):
 
     Of n outputs the first n/2 are means μ, the others logarithms s of variances; a sample has n/2
     targets.  The constant ½ ln 2π is left out.  ∂C_x/∂μ_j = (μ_j − y_j) e^{−s_j},
-    ∂C_x/∂s_j = ½ [1 − (y_j − μ_j)² e^{−s_j}].  Identity outputs suit it.  D. Nix, A. Weigend,
-    Estimating the mean and variance of the target probability distribution, 1994.
+    ∂C_x/∂s_j = ½ [1 − (y_j − μ_j)² e^{−s_j}].  Identity outputs suit it.  Where targets are scaled, the
+    net gives μ unit + offset and s + 2 ln unit.  D. Nix, A. Weigend, Estimating the mean and variance of
+    the target probability distribution, 1994.
 
     Examples
     --------
@@ -319,6 +324,10 @@ class GaussianNLL(Cost):
 
     def n_outputs(self, n_targets):
         return 2 * n_targets
+
+    def output_map(self, offset, unit):
+        """Variances in units of y²: s + 2 ln unit."""
+        return np.concatenate([offset, 2 * np.log(unit)]), np.concatenate([unit, np.ones_like(unit)])
 
     def check_outputs(self, n_out):
         if n_out % 2:
@@ -341,7 +350,8 @@ class Custom(Cost):
             return Bound(len(kernels.COSTS) + 1, n_out, python=self)
         if self.dtype != dtype:
             raise ValueError(f"cost {self.name!r} is compiled for {self.dtype.name}; the net's dtype is {dtype.name}")
-        return Bound(len(kernels.COSTS), n_out, function=_address(self.value), context=_address(self.context))
+        return Bound(len(kernels.COSTS), n_out, function=_checks.address_of(self.value),
+                     context=_checks.address_of(self.context))
 
     def values(self, A, Y):
         """Costs of the samples, (m,), float64."""
@@ -374,18 +384,6 @@ class Custom(Cost):
 
     def __deepcopy__(self, memo):
         return self
-
-
-def _address(function):
-    """The address of compiled code: an int, a ctypes function or pointer, what has `.address`."""
-    if function is None:
-        return 0
-    if isinstance(function, int):
-        return function
-    if isinstance(getattr(function, "address", None), int):      # a numba cfunc
-        return function.address
-    import ctypes
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
 def custom(value, derivative=None, *, name="custom", dtype="float64", context=None):
@@ -447,11 +445,7 @@ def custom(value, derivative=None, *, name="custom", dtype="float64", context=No
             raise TypeError(f"value and derivative must be callables; got {_checks.describe(value)} "
                             f"and {_checks.describe(derivative)}")
         return Custom(name, value, derivative, None, None)
-    try:
-        address = _address(value)
-    except Exception:                  # ctypes.ArgumentError is no TypeError
-        address = 0
-    if isinstance(value, bool) or not address:
+    if not _checks.compiled_code(value):
         raise TypeError(f"value must be compiled code (an address, a ctypes function, a numba cfunc) where no derivative "
                         f"is given; got {_checks.describe(value)}")
     return Custom(name, value, None, _checks.check_dtype(dtype), context)

@@ -14,14 +14,23 @@ Hessian products of such a net leave out what its kinks would add (delta functio
 import numpy as np
 
 from fastnet import _checks
+from fastnet.custom_activations import check_second_derivatives
 
 
 class Differentiable:
     """The derivatives of Network; a batch (m, n_in) gives one result a sample, a sample (n_in,) its own."""
 
-    def _derivatives(self):
+    def _derivatives(self, parameters=None):
         from fastnet._core.derivatives import Derivatives           # four compiled modules that not every user needs
-        return Derivatives(self.sizes, *self._codes(self.sizes[-1], self.dtype), self.parameters)
+        return Derivatives(self.sizes, *self._codes(self.sizes[-1], self.dtype),
+                           self.parameters if parameters is None else parameters)
+
+    def _chain(self, array, **axes):
+        """Derivatives of the layers as derivatives of the net: the same, but for a net that scales."""
+        if self.scaling is None:
+            return array
+        from fastnet.scaling import chain
+        return chain(self, array, **axes)
 
     def jacobian(self, X):
         """Derivatives of the outputs by the inputs.
@@ -52,8 +61,8 @@ class Differentiable:
         >>> net.jacobian([0.5, 0.5])
         array([[3., 5.]])
         """
-        X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
-        return self._into(X, single, (self.sizes[-1], self.sizes[0]), "jacobian")
+        X, single = _checks.check_scaled(self, X)
+        return self._chain(self._into(X, single, (self.sizes[-1], self.sizes[0]), "jacobian"), outputs=-2, inputs=-1)
 
     def parameter_jacobian(self, X):
         """Derivatives of the outputs by the parameters.
@@ -84,8 +93,8 @@ class Differentiable:
         >>> net.parameter_jacobian([0.5, 0.25])
         array([[0.5 , 0.25, 1.  ]])
         """
-        X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
-        return self._into(X, single, (self.sizes[-1], self.n_parameters), "parameter_jacobian")
+        X, single = _checks.check_scaled(self, X)
+        return self._chain(self._into(X, single, (self.sizes[-1], self.n_parameters), "parameter_jacobian"), outputs=-2)
 
     def per_sample_gradients(self, X, Y):
         """The gradient of each sample's cost by the parameters.
@@ -141,7 +150,7 @@ class Differentiable:
         array([[ 6., 10.]])
         """
         X, Y = self._samples(X, Y)
-        return self._into(X, False, (self.sizes[0],), "input_gradient", Y)
+        return self._chain(self._into(X, False, (self.sizes[0],), "input_gradient", Y), inputs=-1)
 
     def jvp(self, X, V):
         """The derivative of the outputs along directions in the inputs: ∂a^L/∂x v; forward mode.
@@ -167,9 +176,10 @@ class Differentiable:
         >>> net.jvp([0.5, 0.5], [1.0, -1.0])
         array([-2.])
         """
-        X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
+        X, single = _checks.check_scaled(self, X)
         V = _checks.check_directions("V", V, len(X), single, self.sizes[0], self.dtype)
-        return self._into(X, single, (self.sizes[-1],), "jvp", V)
+        V = V if self.scaling is None else self._chain(V.copy(), inputs=-1)
+        return self._chain(self._into(X, single, (self.sizes[-1],), "jvp", V), outputs=-1)
 
     def vjp(self, X, U):
         """How u·a^L answers to each input: uᵀ ∂a^L/∂x; reverse mode, the adjoint of `jvp`.
@@ -195,9 +205,10 @@ class Differentiable:
         >>> net.vjp([0.5, 0.5], [2.0])
         array([ 6., 10.])
         """
-        X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
+        X, single = _checks.check_scaled(self, X)
         U = _checks.check_directions("U", U, len(X), single, self.sizes[-1], self.dtype)
-        return self._into(X, single, (self.sizes[0],), "vjp", U)
+        U = U if self.scaling is None else self._chain(U.copy(), outputs=-1)
+        return self._chain(self._into(X, single, (self.sizes[0],), "vjp", U), inputs=-1)
 
     def hessian_vector(self, X, Y, v):
         """The Hessian of the mean cost in parameter space, times a vector; exact.
@@ -234,6 +245,7 @@ class Differentiable:
         >>> net.hessian_vector([[1.0, 2.0]], [[0.0]], [1.0, 0.0, 0.0])       # (x, 1) (x, 1)ᵀ v
         array([1., 2., 1.])
         """
+        check_second_derivatives(self.activations)
         _checks.check_known_curvature(self.cost_name, self._codes(self.sizes[-1], self.dtype)[1].kind)
         X, Y = self._samples(X, Y)
         v = _checks.check_vector("v", v, self.n_parameters, self.dtype)
@@ -269,18 +281,24 @@ class Differentiable:
         >>> net.laplacian([0.0, 0.0])              # (1² + 2²) gaussian''(0)
         array([-10.])
         """
-        X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
-        return self._into(X, single, (self.sizes[-1],), "laplacian")
+        check_second_derivatives(self.activations)
+        if self.scaling is None:
+            X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
+            return self._into(X, single, (self.sizes[-1],), "laplacian")
+        from fastnet.scaling import divided
+        X, single = _checks.check_dense(X, self.sizes[0], self.dtype, raw=True)
+        X = self.scaling._centred(X, self.dtype)
+        return self._chain(self._into(X, single, (self.sizes[-1],), "laplacian", parameters=divided(self)), outputs=-1)
 
     def _samples(self, X, Y):
         X, Y, _, _ = _checks.check_samples(self, X, Y, dense=True)
         return X, _checks.one_hot(Y, self.sizes[-1], self.dtype) if Y.ndim == 1 else Y
 
-    def _into(self, X, single, shape, wanted, *more):
+    def _into(self, X, single, shape, wanted, *more, parameters=None):
         """A new array with `shape` for each row of X, filled by a method of the compiled Derivatives."""
         out = np.empty((len(X), *shape), self.dtype)
         if out.size:
-            getattr(self._derivatives(), wanted)(X, *more, out)
+            getattr(self._derivatives(parameters), wanted)(X, *more, out)
         return out[0] if single else out
 
 

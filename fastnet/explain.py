@@ -120,13 +120,15 @@ def explain(net, batch_size, dtype, X, threads, training, measure):
     density = 1.0
     if X is not None:
         X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
+        X = X if net.scaling is None else net.scaling._inputs(X, net.dtype)
         density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
     if training:
-        python_cost = net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
-        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python_cost=python_cost)
+        python = net._calls_python() or net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
+        chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python=python,
+                                    half_lanes=kernels.half_lanes(net.dtype))
         used, per_layer = chosen.shares, chosen.layers
     else:
-        chosen = plan.plan_inference(net.sizes, batch_size, threads)
+        chosen = plan.plan_inference(net.sizes, batch_size, threads, net._calls_python())
         used = chosen.threads
         kernel = {"plain": "gemm", "samples": "gemv", "narrow": "samples in lanes"}.get(chosen.path, "tiles")
         per_layer = (plan.LayerPlan("", kernel, None, None),) * len(net.weights)
@@ -134,7 +136,8 @@ def explain(net, batch_size, dtype, X, threads, training, measure):
     layers = tuple(
         layer_explanation(l, net, per_layer[l], batch_size, kept if l == 0 else 1.0, training)
         for l in range(len(net.weights)))
-    found = Explanation(chosen.path, batch_size, used, density, layers, kernels.level(), net.dtype.name)
+    level = kernels.level() + (" in half vectors" if training and chosen.half else "")
+    found = Explanation(chosen.path, batch_size, used, density, layers, level, net.dtype.name)
     if measure:
         take_times(found, net, training, threads)
     return found

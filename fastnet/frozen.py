@@ -3,8 +3,8 @@
 import numpy as np
 
 from fastnet import _checks
-from fastnet._core import kernels
 from fastnet._core.frozen import FrozenEngine
+from fastnet.custom_activations import code_of
 
 
 class FrozenNetwork(FrozenEngine):
@@ -36,8 +36,8 @@ class FrozenNetwork(FrozenEngine):
 
     __slots__ = ("_activations", "_dtype", "_parameters")
 
-    def __init__(self, sizes, codes, parameters):
-        self._activations = tuple(kernels.ACTIVATIONS[code] for code in codes)
+    def __init__(self, sizes, codes, parameters, activations):
+        self._activations = activations         # those of the user's own live as long as this
         self._dtype = parameters.dtype
         self._parameters = parameters
         parameters.flags.writeable = False
@@ -45,6 +45,65 @@ class FrozenNetwork(FrozenEngine):
     activations = property(lambda self: self._activations, doc="One name per layer after the input.")
     dtype = property(lambda self: self._dtype, doc="Of the parameters and all that is computed.")
     parameters = property(lambda self: self._parameters, doc="The flat parameter vector, read-only.")
+
+    @property
+    def address(self):
+        """Where the net lies: the `const fastnet_net *` of fastnet.h, as an int.
+
+        Valid as long as this object lives.  docs/embedding.md has the functions that take it.
+        """
+        return self._address
+
+    @property
+    def capsule(self):
+        """The net in a PyCapsule named "fastnet_net", which keeps this object alive.
+
+        In C `fastnet_net_of(f)` of fastnet_python.h takes it out, in Cython the same function of
+        `fastnet.embed.capi`.
+        """
+        return self._capsule
+
+    @property
+    def ctypes(self):
+        """The functions of fastnet.h for this net's dtype, as ctypes functions with their argument types.
+
+        Returns
+        -------
+        types.SimpleNamespace
+            owner, the net's address as ctypes.c_void_p, and the functions::
+
+                workspace_size(owner, m)                       bytes
+                eval(owner, m, x, y, workspace)                y (m, n_out)
+                jacobian(owner, m, x, jacobian, workspace)     (m, n_out, n_in)
+                value_and_jacobian(owner, m, x, y, jacobian, workspace)
+                jvp(owner, m, x, v, out, workspace)            v (m, n_in), out (m, n_out)
+                vjp(owner, m, x, u, out, workspace)            u (m, n_out), out (m, n_in)
+
+            m is a size_t, every array an address (`array.ctypes.data`) of contiguous values of the
+            net's dtype, the result an int.  They check nothing.  Their twins eval_checked, ...
+            take the number of values after each array and the bytes of the work space at the end, and
+            return an error code; error_text(code) says what it means.
+
+        Notes
+        -----
+        ctypes lets go of Python's lock while a function runs.  Keep this object while its functions
+        are called.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import fastnet as fn
+        >>> f = fn.Network([2, 1], activation="identity", init=[3.0, 5.0, 1.0]).freeze()
+        >>> call, x, y = f.ctypes, np.array([0.5, 0.5]), np.empty(1)
+        >>> work = np.empty(call.workspace_size(call.owner, 1), np.uint8)
+        >>> call.eval(call.owner, 1, x.ctypes.data, y.ctypes.data, work.ctypes.data), y
+        (0, array([5.]))
+        >>> code = call.eval_checked(call.owner, 1, x.ctypes.data, 3, y.ctypes.data, 1, work.ctypes.data, work.size)
+        >>> call.error_text(code)
+        'an array does not have the length that m samples need'
+        """
+        from fastnet.embed.ctypes_calls import net_functions
+        return net_functions(self._address, self._dtype)
 
     def predict(self, X, out=None, threads=1):
         """The same as calling; `threads` may share the rows of a batch."""
@@ -157,8 +216,7 @@ class FrozenNetwork(FrozenEngine):
         return f"FrozenNetwork({list(self.sizes)}, dtype={self.dtype.name!r})"
 
     def __reduce__(self):
-        codes = tuple(kernels.ACTIVATIONS.index(name) for name in self.activations)
-        return rebuild, (self.sizes, codes, np.array(self.parameters))
+        return freeze, (self.sizes, self.activations, np.array(self.parameters))
 
     def __copy__(self):
         return self
@@ -167,6 +225,10 @@ class FrozenNetwork(FrozenEngine):
         return self
 
 
-def rebuild(sizes, codes, parameters):
-    """A frozen net from what pickle kept of it."""
-    return FrozenNetwork(sizes, codes, parameters)
+def freeze(sizes, activations, parameters):
+    """A frozen net; `parameters` is its own from now on."""
+    for name in activations:
+        if getattr(name, "python", False):
+            raise TypeError(f"activation {str(name)!r} must be compiled code in a frozen net; got Python functions")
+    codes = tuple(code_of(name, parameters.dtype) for name in activations)
+    return FrozenNetwork(sizes, codes, parameters, activations)

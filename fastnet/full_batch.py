@@ -12,6 +12,7 @@ import numpy as np
 
 from fastnet import _checks
 from fastnet._optimizer import Optimizer
+from fastnet._vectors import aligned_vector
 
 
 class LBFGS(Optimizer):
@@ -103,7 +104,7 @@ class Evaluation:
 
     def __init__(self, net, X, Y, value_and_gradient):
         self.net, self.X, self.Y = net, X, Y
-        self.value_and_gradient = value_and_gradient or net.value_and_gradient
+        self.value_and_gradient = value_and_gradient
         self.best = net.parameters.copy()
         self.best_cost = self.first_cost = math.inf
         self.count = 0
@@ -168,13 +169,28 @@ def minimize_cost(net, X, Y, method="lbfgs", *, max_iterations=100, callback=Non
     >>> found.cost[-1] < 1e-4 < found.cost[0]
     True
     """
-    from scipy.optimize import minimize
-
     method = as_method(method)
     max_iterations = _checks.check_count("max_iterations", max_iterations)
     if callback is not None and not callable(callback):
         raise TypeError(f"callback must be callable; got {_checks.describe(callback)}")
-    X, Y, _, _ = _checks.check_samples(net, X, Y)
+    samples = _checks.check_samples(net, X, Y)
+    if value_and_gradient is None or net.scaling is None:       # what is the user's own scales for itself
+        X, Y = samples.X, samples.Y
+    return search(net, X, Y, method, max_iterations, callback, value_and_gradient or plain_gradient(net))
+
+
+def plain_gradient(net):
+    """(X, Y) -> (cost, gradient) for samples as the engine takes them."""
+    def value_and_gradient(X, Y):
+        gradient = aligned_vector(net.n_parameters, net.dtype)
+        return net._gradient_into(X, Y, gradient), gradient
+    return value_and_gradient
+
+
+def search(net, X, Y, method, max_iterations, callback, value_and_gradient):
+    """`minimize_cost`, once its arguments are checked."""
+    from scipy.optimize import minimize
+
     evaluate = Evaluation(net, X, Y, value_and_gradient)
     costs, stopped_by_callback = [], False
 
@@ -200,7 +216,7 @@ def minimize_cost(net, X, Y, method="lbfgs", *, max_iterations=100, callback=Non
         net.parameters[:] = evaluate.best
     if result is None:
         warnings.warn(f"training diverged: the cost or its gradient was no longer finite in evaluation "
-                      f"{evaluate.count}; the best finite parameters are kept", RuntimeWarning, stacklevel=2)
+                      f"{evaluate.count}; the best finite parameters are kept", RuntimeWarning, stacklevel=3)
         return Minimum([evaluate.first_cost, *costs], len(costs), evaluate.count, False, "diverged")
     converged = bool(np.abs(result.jac).max(initial=0) <= method.tolerance)
     stopped = ("callback" if stopped_by_callback else None if converged

@@ -25,7 +25,7 @@ class History:
     learning_rate : list of float
         That of the epoch's last step.
     seconds : list of float
-        Wall time of the epoch, in s.
+        Wall time of the epoch, in s; epochs of microseconds are timed together and share it.
     stopped : str or None
         Why training ended before its last epoch: "diverged", "patience", "target_cost", "max_seconds",
         "callback", or of a full-batch method "converged" or "line search"; None: it did not.

@@ -5,9 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnet import _checks, costs, gradient_check, initializers, training
-from fastnet._core import kernels, profile
+from fastnet._core import profile
 from fastnet._core.engine import Engine
 from fastnet._vectors import aligned_vector, views
+from fastnet.custom_activations import code_of
 from fastnet.derivatives import Differentiable
 
 
@@ -37,6 +38,7 @@ class Network(Differentiable, Engine):
     activation : str or sequence of str
         One of fastnet.activations.NAMES ("sigmoid", "tanh", "relu", "gelu", ...) for all layers
         after the input, or one per layer after the input; "softmax" in the output layer only.
+        Your own are made by fn.activations.custom(value, derivative).
     output : str, optional
         Activation of the output layer; None: as `activation` says.
     cost : str or fastnet.costs.Cost
@@ -64,6 +66,12 @@ class Network(Differentiable, Engine):
     cost_name : str
     weights, biases : tuple of ndarray
         Views: weights[l] is (sizes[l + 1], sizes[l]), biases[l] is (sizes[l + 1],).
+    scaling : Scaling or None
+        What is done to inputs and targets around the layers; `fit(scale=...)` learns it.
+    classes : tuple or None
+        What the labels are called, one name per output.
+    multilabel : bool
+        Whether any number of classes may be true of a sample.
 
     Raises
     ------
@@ -81,6 +89,7 @@ class Network(Differentiable, Engine):
     """
 
     _training = None       # the last run of fit or partial_fit, without its data
+    _scaling = _classes = None
 
     def __init__(self, sizes, activation="sigmoid", output=None, cost="quadratic", dtype="float64",
                  init="auto", seed=None):
@@ -96,7 +105,11 @@ class Network(Differentiable, Engine):
 
     def _codes(self, n_out, dtype):
         """Activations as the kernels number them, and the cost as they take it."""
-        return tuple(kernels.ACTIVATIONS.index(name) for name in self.activations), self.cost_function.bind(n_out, dtype)
+        return tuple(code_of(name, dtype) for name in self.activations), self.cost_function.bind(n_out, dtype)
+
+    def _calls_python(self):
+        """Whether an activation is Python functions."""
+        return any(getattr(name, "python", False) for name in self.activations)
 
     # -- what it is ----------------------------------------------------------
 
@@ -108,6 +121,49 @@ class Network(Differentiable, Engine):
     @parameters.setter
     def parameters(self, vector):
         self.parameters[:] = _checks.check_vector("parameters", vector, self.n_parameters, self.dtype)
+
+    @property
+    def scaling(self):
+        """Scaling of inputs and targets inside the net, or None; may be set, see fastnet.Scaling."""
+        return self._scaling
+
+    @scaling.setter
+    def scaling(self, scaling):
+        if scaling is not None:
+            from fastnet.scaling import Scaling
+            if not isinstance(scaling, Scaling):
+                raise TypeError(f"scaling must be a fastnet.Scaling or None; got {_checks.describe(scaling)}")
+            scaling = scaling._fits(self) if scaling.inputs or scaling.targets else None
+        if scaling is None:
+            self._scale(None, None, None, None)
+        else:
+            self._scale(scaling.input_offset, scaling.input_factor, *(scaling._output_map(self.cost_function) or (None, None)))
+        self._scaling = scaling
+
+    @property
+    def classes(self):
+        """Names of the classes, one per output (two for a single one): str, int or bool; None: numbers 0, 1, ...
+        `fit` learns them from labels; may be set."""
+        return self._classes and self._classes.names
+
+    @classes.setter
+    def classes(self, names):
+        if names is not None:
+            from fastnet._checks_labels import Classes
+            names = Classes(names, self.multilabel).fits(self.sizes[-1])
+        self._classes = names
+
+    @property
+    def multilabel(self):
+        """Whether any number of classes may be true of a sample; may be set once `classes` are known."""
+        return self._classes is not None and self._classes.several
+
+    @multilabel.setter
+    def multilabel(self, several):
+        if self._classes is None:
+            raise ValueError("multilabel needs classes: set net.classes first")
+        from fastnet._checks_labels import Classes
+        self._classes = Classes(self.classes, _checks.check_flag("multilabel", several)).fits(self.sizes[-1])
 
     @property
     def dtype(self):
@@ -165,29 +221,52 @@ class Network(Differentiable, Engine):
             lines.append(f"{l:5d}  {len(b):7d}  {name:<10}  {w.size + b.size:10d}")
         kib = self.parameters.nbytes / 1024
         lines.append(f"{self.n_parameters} parameters, {self.dtype.name}, {kib:.1f} KiB; cost {self.cost_function.to_text()}")
+        if self.scaling is not None:
+            lines[-1] += "; scaled " + " and ".join(name for name in ("inputs", "targets") if getattr(self.scaling, name))
+        if self.classes is not None:
+            lines[-1] += f"; {len(self.classes)} named classes"
         return "\n".join(lines)
 
     # -- outputs -------------------------------------------------------------
 
     def _predict(self, X, out, threads):
         """`predict` of anything: checked, converted where needed."""
+        if self.scaling is None:
+            with profile.span("predict"):
+                return _checks.predict_checked(self, X, out, threads)
+        from fastnet.scaling import predict_scaled
         with profile.span("predict"):
-            return _checks.predict_checked(self, X, out, threads)
+            return predict_scaled(self, X, out, threads)
+
+    def _unscale(self, outputs):
+        """Outputs (m, n_out) of the layers in units of the targets, in place."""
+        after = self.scaling._output_map(self.cost_function)
+        if after is not None:
+            outputs[...] = outputs * after[1] + after[0]
 
     def classify(self, X):
         """Labels: the position of the largest output, or whether a single output is at least ½.
 
         Returns
         -------
-        labels : ndarray of int, shape (m,), or int for one sample
+        labels : ndarray of shape (m,), or one label for one sample
+            Of int; of the names in `classes` where the net has them.  Of a `multilabel` net a list of lists,
+            the names of all outputs that are at least ½.
 
         Examples
         --------
         >>> import fastnet as fn
-        >>> fn.Network([2, 3, 4], seed=0).classify([[0, 1], [1, 0]]).shape
+        >>> net = fn.Network([2, 3, 2], seed=0)
+        >>> net.classify([[0, 1], [1, 0]]).shape
         (2,)
+        >>> history = net.fit([[0, 1], [1, 0]], ["cat", "dog"], epochs=1000, seed=0)
+        >>> net.classes, net.classify([[0, 1], [1, 0]]).tolist(), net.classify([0, 1])
+        (('cat', 'dog'), ['cat', 'dog'], 'cat')
         """
         a = self.predict(X)
+        if self._classes is not None:
+            labels = self._classes.named(np.atleast_2d(a))
+            return labels if a.ndim == 2 else labels[0] if self.multilabel else labels[0].item()
         labels = (a[..., 0] >= 0.5).astype(np.intp) if self.sizes[-1] == 1 else a.argmax(axis=-1)
         return int(labels) if a.ndim == 1 else labels
 
@@ -212,7 +291,7 @@ class Network(Differentiable, Engine):
         [(1, 3), (1, 1)]
         """
         _checks.check_rows(X)
-        X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
+        X, single = _checks.check_scaled(self, X)
         z, a = self._per_layer(len(X)), self._per_layer(len(X))
         self._forward_into(X, z, a)
         return Forward([layer[0] for layer in z], [layer[0] for layer in a]) if single else Forward(z, a)
@@ -361,7 +440,8 @@ class Network(Differentiable, Engine):
             dropout=0.0, input_dropout=0.0, input_noise=0.0, clip_norm=None, clip_value=None, max_norm=None, frozen=(),
             masks=None, sample_weight=None, class_weight=None, validation=None, patience=None, min_delta=0.0,
             restore_best=True, target_cost=None, max_seconds=None, metrics=(), shuffle=True, seed=None, callbacks=(),
-            callback_every=None, progress=None, threads=1, checkpoint=None, checkpoint_every=None):
+            callback_every=None, progress=None, threads=1, checkpoint=None, checkpoint_every=None, scale=None,
+            classes=None):
         """Train on mini-batches, or by a full-batch method.
 
         Parameters
@@ -369,7 +449,8 @@ class Network(Differentiable, Engine):
         X : array_like of shape (m, n_in)
             Inputs, finite.
         Y : array_like of shape (m, n_out), or integer labels of shape (m,) where n_out > 1
-            Desired outputs, finite (but for NaN where the cost ignores it).
+            Desired outputs, finite (but for NaN where the cost ignores it).  Labels may be words, bools or any
+            whole numbers, and several a sample: see `classes`.
         epochs : int
             Passes over the data; iterations of a full-batch method.
         batch_size : int
@@ -442,6 +523,16 @@ class Network(Differentiable, Engine):
             A file that is replaced after each epoch, whole at any moment; `fn.resume` goes on from it.
         checkpoint_every : int, optional
             Replace it within epochs too, after every so many batches.
+        scale : "standardize", "minmax", "maxabs", a pair of them or None, or fastnet.Scaling, optional
+            Scale inside the net, by what the training samples (not those of `validation`) are like: to mean 0
+            and standard deviation 1, to 0 ... 1, or to at most 1 in magnitude, column by column.  A pair is for
+            (inputs, targets); one name is for inputs, and for targets too where they are no labels, the output
+            layer is the identity and the cost takes any number.  The net keeps it (`scaling`), takes and gives
+            original units, and learns in scaled ones, in which costs are.  None: as the net scales already, or not.
+        classes : sequence of str, int or bool, or "auto", optional
+            The name of each output, for labels other than 0 ... n_out - 1 (and for what `classify` returns); "auto": what
+            occurs in Y, in order.  None: as the net knows them; learned from Y where it holds words, bools, or
+            lists or sets of labels (multilabel).
 
         Returns
         -------
@@ -476,11 +567,12 @@ class Network(Differentiable, Engine):
             sample_weight=sample_weight, class_weight=class_weight, validation=validation, patience=patience,
             min_delta=min_delta, restore_best=restore_best, target_cost=target_cost, max_seconds=max_seconds,
             metrics=metrics, shuffle=shuffle, seed=seed, callbacks=callbacks, callback_every=callback_every,
-            progress=progress, threads=threads, checkpoint=checkpoint, checkpoint_every=checkpoint_every)
+            progress=progress, threads=threads, checkpoint=checkpoint, checkpoint_every=checkpoint_every,
+            scale=scale, classes=classes)
 
     def partial_fit(self, X, Y, *, batch_size=10, learning_rate=None, optimizer="sgd", l2=0.0, l1=0.0, dropout=0.0,
                     input_dropout=0.0, input_noise=0.0, clip_norm=None, clip_value=None, max_norm=None, frozen=(),
-                    masks=None, sample_weight=None, class_weight=None, shuffle=False, seed=None, threads=1):
+                    masks=None, sample_weight=None, class_weight=None, shuffle=False, seed=None, threads=1, classes=None):
         """One pass over a batch of data, for data that come in pieces.
 
         Parameters are those of `fit`; rows are taken in order unless `shuffle`.  The optimizer goes on with
@@ -500,7 +592,7 @@ class Network(Differentiable, Engine):
             self, X, Y, batch_size=batch_size, learning_rate=learning_rate, optimizer=optimizer, l2=l2, l1=l1,
             dropout=dropout, input_dropout=input_dropout, input_noise=input_noise, clip_norm=clip_norm,
             clip_value=clip_value, max_norm=max_norm, frozen=frozen, masks=masks, sample_weight=sample_weight,
-            class_weight=class_weight, shuffle=shuffle, seed=seed, threads=threads)
+            class_weight=class_weight, shuffle=shuffle, seed=seed, threads=threads, classes=classes)
         return self
 
     def checkpoint(self, path):
@@ -574,8 +666,10 @@ class Network(Differentiable, Engine):
 
     def copy(self, dtype=None):
         """An independent net with the same parameters, in another dtype if one is given."""
-        return type(self)(self.sizes, activation=self.activations, cost=self.cost_function,
-                          dtype=self.dtype if dtype is None else dtype, init=self.parameters)
+        net = type(self)(self.sizes, activation=self.activations, cost=self.cost_function,
+                         dtype=self.dtype if dtype is None else dtype, init=self.parameters)
+        net.scaling, net._classes = self.scaling, self._classes
+        return net
 
     __copy__ = copy
 
@@ -584,7 +678,7 @@ class Network(Differentiable, Engine):
 
     def __reduce__(self):
         return rebuild, (type(self), self.sizes, self.activations, self.cost_function, self.dtype.name,
-                         self.parameters.copy())
+                         self.parameters.copy(), self.scaling, self._classes)
 
     def freeze(self):
         """An immutable, packed copy that any number of threads may call at once.
@@ -592,6 +686,13 @@ class Network(Differentiable, Engine):
         Returns
         -------
         FrozenNetwork
+            Scaling is folded into its weights (see `fold_scaling`); where targets are scaled behind an output
+            layer that is not the identity, an identity layer more does it.
+
+        Raises
+        ------
+        TypeError
+            If an activation is Python functions, which compiled code can't call.
 
         Examples
         --------
@@ -601,8 +702,39 @@ class Network(Differentiable, Engine):
         >>> bool(abs(f([0.0, 1.0]) - net([0.0, 1.0])) < 1e-15)
         True
         """
-        from fastnet.frozen import FrozenNetwork
-        return FrozenNetwork(self.sizes, self._codes(self.sizes[-1], self.dtype)[0], self.parameters.copy())
+        from fastnet.frozen import freeze
+        if self.scaling is None:
+            return freeze(self.sizes, self.activations, self.parameters.copy())
+        from fastnet.scaling import folded
+        return freeze(*folded(self, append=True))
+
+    def fold_scaling(self):
+        """Make the scaling part of the weights and biases of the first and last layer, in place.
+
+        Returns
+        -------
+        Network
+            The net itself, with the same outputs to rounding and `scaling` None.  Costs, and gradients by the
+            parameters, are in original units from now on; an optimizer's memory is dropped.
+
+        Raises
+        ------
+        ValueError
+            If targets are scaled and the output layer is not the identity; nothing has changed.
+
+        Examples
+        --------
+        >>> import fastnet as fn
+        >>> net = fn.Network([1, 1], activation="identity", init=[2.0, 1.0])
+        >>> net.scaling = fn.Scaling(inputs=(100.0, 10.0))
+        >>> net.fold_scaling().parameters, net([120.0])
+        (array([  0.2, -19. ]), array([5.]))
+        """
+        if self.scaling is not None:
+            from fastnet.scaling import folded
+            self.parameters[:] = folded(self)[2]
+            self.scaling = self._training = None
+        return self
 
     def export_c(self, path, name=None, header=None):
         """Write the net as one C99 file; see FrozenNetwork.export_c."""
@@ -625,6 +757,8 @@ def scattered(delta, kept):
     return whole
 
 
-def rebuild(kind, sizes, activations, cost, dtype, parameters):
+def rebuild(kind, sizes, activations, cost, dtype, parameters, scaling=None, classes=None):
     """A net from what pickle kept of it."""
-    return kind(sizes, activation=activations, cost=cost, dtype=dtype, init=parameters)
+    net = kind(sizes, activation=activations, cost=cost, dtype=dtype, init=parameters)
+    net.scaling, net._classes = scaling, classes
+    return net

@@ -16,6 +16,7 @@ import re
 import reprlib
 import zlib
 from typing import NamedTuple
+from urllib.parse import quote, unquote
 
 import numpy as np
 
@@ -25,12 +26,14 @@ __all__ = ["save", "load", "describe"]
 
 FORMAT = "fastnet"
 FORMAT_VERSION = "1"
+SCALED_VERSION = "2"      # a reader of version 1 would leave the scaling out
 HEADER_LIMIT = 1 << 20    # bytes; a header takes about 75 a tensor
 ALIGNMENT = 64            # of the data, from the start of the file
 CHUNK = 1 << 20           # bytes read at a time where the data is not kept
 
 SAFETENSORS_NAMES = {"float32": "F32", "float64": "F64"}
 CHECKSUMMED = ("format", "format_version", "fastnet_version", "sizes", "activations", "cost", "dtype")
+OF_CLASSES = ("classes", "labels")
 
 # What metadata may hold: nothing that JSON would escape, no separator of ours.
 WORD = r"[A-Za-z0-9_.:()=+-]{1,64}"
@@ -41,6 +44,9 @@ GRAMMAR = {
     "activations": f"{WORD}(,{WORD})*",
     "cost": rf"{WORD}(\([A-Za-z0-9_.:=+,-]*\))?",
     "dtype": "float32|float64",
+    "scaling": f"inputs:{SIZE}|targets:{SIZE}|inputs:{SIZE},targets:{SIZE}",
+    "classes": "str:[A-Za-z0-9_.~%-]*(,[A-Za-z0-9_.~%-]*)+|int:-?[0-9]{1,30}(,-?[0-9]{1,30})+|bool:False,True|bool:True,False",
+    "labels": "one|several",
 }
 
 
@@ -93,8 +99,8 @@ def save(net, path):
     strings, which hold neither escapes nor spaces:
 
     - ``format``: ``fastnet``.
-    - ``format_version``: ``1``.  A change that a reader of version 1 would
-      misread changes this number.
+    - ``format_version``: ``1``; ``2`` where the net scales.  A change that a reader of version 1
+      would misread changes this number, and a reader refuses numbers that it does not know.
     - ``fastnet_version``: the version of fastnet that wrote the file.
     - ``sizes``: neurons a layer, input first, in decimal: ``784,30,10``.
     - ``activations``: a name for each layer after the input: ``sigmoid,sigmoid``.
@@ -102,11 +108,19 @@ def save(net, path):
       ``quadratic``, ``huber(delta=2.0)``, ``quantile(tau=0.1:0.9:,ignore_nan=True)``, a sequence
       with a colon after each number.  ``custom(name=...)``: a cost that no file can hold.
     - ``dtype``: ``float32`` or ``float64``.
+    - ``scaling``, in version 2: what is scaled, and how many numbers that are: ``inputs:784``,
+      ``targets:10`` or ``inputs:784,targets:10``.
+    - ``classes``, where the net has names for its classes: their kind and the names in the order
+      of the outputs, ``str:setosa,Iris%20versicolor``, ``int:-1,1`` or ``bool:False,True``.  Words
+      are UTF-8, each byte but letters, digits and ``_.-~`` as ``%`` and two hexadecimal digits.
+    - ``labels``, with ``classes``: how many of them a sample has, ``one`` or ``several``.
+    - ``classes_checksum``, with ``classes``: as ``checksum``, over the values of ``classes`` and
+      ``labels``, each followed by a newline.  Outputs do not depend on these three.
     - ``checksum``: ``crc32:`` and eight lower-case hexadecimal digits.  This is the
       CRC-32 of zlib, PNG and Ethernet (polynomial 0xEDB88320 reflected, initial
-      value and final XOR 0xFFFFFFFF), taken over the values of the seven members
-      above, in the order above, each followed by a newline (byte 10), and then over
-      the data.
+      value and final XOR 0xFFFFFFFF), taken over the values of the members
+      ``format`` ... ``dtype`` and, in version 2, ``scaling``, in the order above, each followed
+      by a newline (byte 10), and then over the data.
 
     The other members are the tensors ``weights.0``, ``biases.0``, ``weights.1``, …
     and nothing else, each described as in
@@ -116,7 +130,11 @@ def save(net, path):
     the start of the data.  The tensors follow each other in the order above, row by
     row, without gaps, up to the end of the file.  So the data is the vector
     `parameters`, and a reader that has ``sizes`` and ``dtype`` has no need of the
-    rest.  The members of an object may come in any order, but none twice; further
+    rest.  In version 2 the tensors ``scaling.input_offset`` and ``scaling.input_unit`` follow
+    where inputs are scaled, then ``scaling.target_offset`` and ``scaling.target_unit`` where
+    targets are, of shape ``[n]`` and always ``F64``: the layers take (x - offset) / unit, and the
+    outputs of the net are a unit + offset, with a those of the layers (`fastnet.costs.GaussianNLL`
+    says what is done with a logarithm of a variance).  The members of an object may come in any order, but none twice; further
     members of ``__metadata__`` are ignored.
 
     The checksum finds accidents: any one flipped bit, any burst of up to 32.  It is
@@ -141,10 +159,11 @@ def save(net, path):
     target = os.path.realpath(check_path(path))
     mode = mode_to_keep(target)
     data = in_byte_order(net.parameters, "<").tobytes()    # a copy: the checksum holds even if training goes on
+    data += b"".join(in_byte_order(vector, "<").tobytes() for vector in scaling_vectors(net.scaling))
     write_atomically(target, mode, [encode_header(net, data), data])
 
 
-def load(path, *, cost=None):
+def load(path, *, cost=None, activation=None):
     """Read a network from a file.
 
     Parameters
@@ -153,6 +172,8 @@ def load(path, *, cost=None):
         A file written by `save`.
     cost : str or fastnet.costs.Cost, optional
         In place of the file's; needed where that is one of the user's own.
+    activation : activation of `fastnet.activations.custom`, or several, optional
+        Needed where the file names some: they are found by their names.
 
     Returns
     -------
@@ -185,6 +206,7 @@ def load(path, *, cost=None):
     >>> net.sizes, net.activations, net.dtype.name
     ((2, 3, 1), ('tanh', 'tanh'), 'float32')
     """
+    from fastnet.custom_activations import with_given
     from fastnet.network import Network
 
     path = check_path(path)
@@ -195,11 +217,19 @@ def load(path, *, cost=None):
             raise ValueError("truncated while being read")
         if checksum(header.metadata, [data]) != header.metadata["checksum"]:
             raise ValueError("damaged: the checksum does not match the contents")
-        stored = np.frombuffer(data, np.dtype(header.dtype).newbyteorder("<"))
+        if checksum_of_classes(header.metadata) != header.metadata.get("classes_checksum"):
+            raise ValueError("damaged: the checksum does not match the classes")
+        stored = np.frombuffer(data, np.dtype(header.dtype).newbyteorder("<"), header.n_parameters)
         if cost is None:
             cost = cost_in(header)
-        return Network(header.sizes, activation=header.activations, cost=cost,
-                       dtype=header.dtype, init=in_byte_order(stored, "="))
+        net = Network(header.sizes, activation=with_given(header.activations, activation), cost=cost,
+                      dtype=header.dtype, init=in_byte_order(stored, "="))
+        if header.scaling:
+            net.scaling = scaling_in(header, data)
+        if "classes" in header.metadata:
+            net.classes = classes_in(header)
+            net.multilabel = header.metadata["labels"] == "several"
+        return net
 
 
 def describe(path):
@@ -216,7 +246,8 @@ def describe(path):
         ``format``, ``format_version``, ``fastnet_version``, ``cost``, ``dtype`` and
         ``checksum`` as strings, as in the file; ``sizes`` and ``activations`` as
         tuples; ``n_parameters``; and ``checksum_ok``, False if the data or the
-        metadata have changed since the file was written.
+        metadata have changed since the file was written.  Where the net has them, ``scaling`` as
+        in the file, ``classes`` as a tuple and ``labels``.
 
     Raises
     ------
@@ -240,13 +271,18 @@ def describe(path):
     with errors_name(path), open_regular(path) as file:
         header = read_header(file)
         chunks = iter(lambda: file.read(CHUNK), b"")
-        checksum_ok = checksum(header.metadata, chunks) == header.metadata["checksum"]
+        checksum_ok = (checksum(header.metadata, chunks) == header.metadata["checksum"]
+                       and checksum_of_classes(header.metadata) == header.metadata.get("classes_checksum"))
+    more = {"scaling": header.metadata["scaling"]} if header.scaling else {}
+    if "classes" in header.metadata:
+        more.update(classes=classes_in(header), labels=header.metadata["labels"])
     return {
         **{key: header.metadata[key] for key in (*CHECKSUMMED, "checksum")},
         "sizes": header.sizes,
         "activations": header.activations,
         "n_parameters": header.n_parameters,
         "checksum_ok": checksum_ok,
+        **more,
     }
 
 
@@ -257,6 +293,7 @@ class Header(NamedTuple):
     activations: tuple    # of str, one for each layer after the input
     cost: str
     dtype: str            # "float32" | "float64"
+    scaling: dict         # "inputs" and "targets", those that are scaled, with how many numbers they are
     metadata: dict        # of str, as in the file
 
     @property
@@ -265,7 +302,7 @@ class Header(NamedTuple):
 
     @property
     def n_bytes(self):
-        return self.n_parameters * np.dtype(self.dtype).itemsize
+        return self.n_parameters * np.dtype(self.dtype).itemsize + 16 * sum(self.scaling.values())
 
 
 def cost_in(header):
@@ -278,26 +315,62 @@ def cost_in(header):
     return costs.from_text(header.cost)
 
 
+def scaling_vectors(scaling):
+    """The vectors of a Scaling in the order of the file."""
+    return [vector for pair in (scaling and scaling.inputs, scaling and scaling.targets) if pair for vector in pair]
+
+
+def scaling_in(header, data):
+    """The Scaling at the end of the data."""
+    from fastnet.scaling import Scaling
+
+    values = in_byte_order(np.frombuffer(data, "<f8", offset=len(data) - 16 * sum(header.scaling.values())), "=")
+    pairs, start = {}, 0
+    for name, n in header.scaling.items():
+        pairs[name] = values[start:start + n], values[start + n:start + 2 * n]
+        start += 2 * n
+    return Scaling(**pairs)
+
+
+def classes_in(header):
+    """The names of the classes that a header holds."""
+    kind, _, names = header.metadata["classes"].partition(":")
+    read = {"str": lambda name: unquote(name, errors="strict"), "int": int, "bool": lambda name: name == "True"}[kind]
+    return tuple(map(read, names.split(",")))
+
+
 def count_parameters(sizes):
     return sum(n * (p + 1) for p, n in itertools.pairwise(sizes))
 
 
-def tensor_members(sizes, dtype):
-    """The members of the header that describe tensors, in order: sizes and dtype determine them."""
+def tensor_members(sizes, dtype, scaling):
+    """The members of the header that describe tensors, in order: these three determine them."""
     begin = 0
     for l, (p, n) in enumerate(itertools.pairwise(sizes)):
         for name, shape, count in ((f"weights.{l}", [n, p], n * p), (f"biases.{l}", [n], n)):
             end = begin + count * np.dtype(dtype).itemsize
             yield name, {"dtype": SAFETENSORS_NAMES[dtype], "shape": shape, "data_offsets": [begin, end]}
             begin = end
+    for what, n in scaling.items():
+        for vector in ("offset", "unit"):
+            yield f"scaling.{what[:-1]}_{vector}", {"dtype": "F64", "shape": [n], "data_offsets": [begin, begin + 8 * n]}
+            begin += 8 * n
 
 
 def checksum(metadata, chunks):
     """CRC-32 of the metadata that matter and of the data, as the header spells it."""
-    crc = zlib.crc32("".join(metadata[key] + "\n" for key in CHECKSUMMED).encode())
+    keys = (*CHECKSUMMED, "scaling") if metadata["format_version"] == SCALED_VERSION else CHECKSUMMED
+    crc = zlib.crc32("".join(metadata[key] + "\n" for key in keys).encode())
     for chunk in chunks:
         crc = zlib.crc32(chunk, crc)
     return f"crc32:{crc:08x}"
+
+
+def checksum_of_classes(metadata):
+    """CRC-32 of what the metadata say about classes; None where they say nothing."""
+    if "classes" not in metadata:
+        return None
+    return f"crc32:{zlib.crc32(''.join(metadata[key] + chr(10) for key in OF_CLASSES).encode()):08x}"
 
 
 def in_byte_order(flat, order):
@@ -312,16 +385,25 @@ def encode_header(net, data):
 
     metadata = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if net.scaling is None else SCALED_VERSION,
         "fastnet_version": fastnet.__version__,
         "sizes": ",".join(map(str, net.sizes)),
         "activations": ",".join(net.activations),
         "cost": net.cost_function.to_text(),
         "dtype": net.dtype.name,
     }
+    scaling = {}
+    if net.scaling is not None:
+        scaling = {name: len(pair[0]) for name in ("inputs", "targets") if (pair := getattr(net.scaling, name))}
+        metadata["scaling"] = ",".join(f"{name}:{n}" for name, n in scaling.items())
+    if net.classes is not None:
+        kind = type(net.classes[0]).__name__
+        metadata["classes"] = f"{kind}:" + ",".join(quote(str(name), safe="") for name in net.classes)
+        metadata["labels"] = "several" if net.multilabel else "one"
+        metadata["classes_checksum"] = checksum_of_classes(metadata)
     check_words(metadata, "net cannot be saved: ")
     metadata["checksum"] = checksum(metadata, [data])
-    table = {"__metadata__": metadata, **dict(tensor_members(net.sizes, net.dtype.name))}
+    table = {"__metadata__": metadata, **dict(tensor_members(net.sizes, net.dtype.name, scaling))}
     header = json.dumps(table, ensure_ascii=True, separators=(",", ":")).encode("ascii")
     header += b" " * (-(8 + len(header)) % ALIGNMENT)
     if len(header) > HEADER_LIMIT:
@@ -381,7 +463,7 @@ def decode_json(encoded):
 def check_words(metadata, prefix=""):
     """Every member of the metadata that is not a constant, against GRAMMAR."""
     for key, pattern in GRAMMAR.items():
-        if not re.fullmatch(pattern, metadata[key]):
+        if key in metadata and not re.fullmatch(pattern, metadata[key]):
             raise ValueError(f"{prefix}{key} {reprlib.repr(metadata[key])} does not fit the format")
 
 
@@ -393,11 +475,13 @@ def check_metadata(metadata):
         raise ValueError("damaged: metadata must be strings")
     if metadata.get("format") != FORMAT:
         raise ValueError(f"not a fastnet file: format must be {FORMAT!r}; got {reprlib.repr(metadata.get('format'))}")
-    if metadata.get("format_version") != FORMAT_VERSION:
-        raise ValueError(f"format_version must be {FORMAT_VERSION!r} for this version of fastnet; "
+    if metadata.get("format_version") not in (FORMAT_VERSION, SCALED_VERSION):
+        raise ValueError(f"format_version must be {FORMAT_VERSION!r} or {SCALED_VERSION!r} for this version of fastnet; "
                          f"got {reprlib.repr(metadata.get('format_version'))}, "
                          f"written by fastnet {reprlib.repr(metadata.get('fastnet_version'))}")
-    missing = [key for key in (*CHECKSUMMED, "checksum") if key not in metadata]
+    scaled = metadata["format_version"] == SCALED_VERSION
+    needed = [*CHECKSUMMED, *["scaling"] * scaled, *["labels", "classes_checksum"] * ("classes" in metadata), "checksum"]
+    missing = [key for key in needed if key not in metadata]
     if missing:
         raise ValueError(f"damaged: metadata without {', '.join(missing)}")
     check_words(metadata, "damaged: ")
@@ -405,7 +489,8 @@ def check_metadata(metadata):
     activations = tuple(metadata["activations"].split(","))
     if len(activations) != len(sizes) - 1:
         raise ValueError(f"damaged: {len(activations)} activations for {len(sizes)} layers, input included")
-    return Header(sizes, activations, metadata["cost"], metadata["dtype"], metadata)
+    entries = [entry.split(":") for entry in metadata["scaling"].split(",")] if scaled else []
+    return Header(sizes, activations, metadata["cost"], metadata["dtype"], {name: int(n) for name, n in entries}, metadata)
 
 
 def check_tensors(members, header):
@@ -413,10 +498,10 @@ def check_tensors(members, header):
     def same(found, entry):
         return found == entry and {type(i) for i in found["shape"] + found["data_offsets"]} == {int}    # 1 == True
 
-    expected_count = 2 * len(header.activations)
+    expected_count = 2 * len(header.activations) + 2 * len(header.scaling)
     if len(members) != expected_count:
         raise ValueError(f"sizes {reprlib.repr(header.sizes)} need {expected_count} tensors; got {len(members)}")
-    for name, entry in tensor_members(header.sizes, header.dtype):
+    for name, entry in tensor_members(header.sizes, header.dtype, header.scaling):
         if name not in members:
             raise ValueError(f"tensor {name} is missing")
         if not same(members[name], entry):

@@ -1,5 +1,8 @@
 """Every figure.  matplotlib is imported when the first is drawn."""
 
+# Told apart by the colour-blind too: M. Okabe, K. Ito, Color universal design, 2008.
+BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
+
 
 def plot_history(history, ax=None):
     """Costs over epochs on a logarithmic axis, accuracy on one of its own.
@@ -16,10 +19,11 @@ def plot_history(history, ax=None):
     """
     if ax is None:
         import matplotlib.pyplot as plt
-        ax = plt.subplots()[1]
-    for name, values in (("cost", history.cost), ("validation cost", history.validation_cost)):
+        ax = plt.subplots(layout="constrained")[1]
+    lines = []
+    for name, values, color in (("cost", history.cost, BLUE), ("validation cost", history.validation_cost, ORANGE)):
         if values:
-            ax.plot(range(1, len(values) + 1), values, label=name)
+            lines += ax.plot(range(1, len(values) + 1), values, label=name, color=color)
     costs = [*history.cost, *history.validation_cost]
     if costs and min(costs) > 0:
         ax.set_yscale("log")
@@ -27,10 +31,10 @@ def plot_history(history, ax=None):
     ax.set_ylabel("cost")
     if history.accuracy:
         right = ax.twinx()
-        right.plot(range(1, len(history.accuracy) + 1), history.accuracy, color="C2", label="accuracy")
+        lines += right.plot(range(1, len(history.accuracy) + 1), history.accuracy, color=GREEN, label="accuracy")
         right.set_ylabel("accuracy")
-    if costs:
-        ax.legend()
+    if lines:
+        ax.legend(handles=lines, loc="center right")
     return ax
 
 

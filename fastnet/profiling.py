@@ -87,7 +87,7 @@ class Profile:
     def _read(self):
         self._tick = 1 / _clock["rate"]
         self._origin = self._found[0]["began"]
-        self.rows, top, shared = [], roof(), {}
+        self.rows, self._calls, top, shared = [], {}, roof(), {}
         for region in (region for found in self._found for region in found["regions"]):
             shared.setdefault(work_name(region), []).append(region.cells()[..., 0])
         for found in self._found:
@@ -101,6 +101,7 @@ class Profile:
                 self.overhead += work.overhead
                 self.sampled[f"{found['thread']}: {work.name}"] = float(work.timed)
                 self.explained[f"{found['thread']}: {work.name}"] = float(work.explained)
+                self._calls[f"{found['thread']}: {work.name}"] = region.calls
             for name, (calls, total, own) in found["spans"].items():
                 own = own * self._tick - (uncounted if name == "outside fastnet" else 0)
                 rows.append(ProfileRow(found["thread"], "", name, None, calls, total * self._tick, max(own, 0.0),
@@ -144,8 +145,9 @@ class Profile:
                 part = [row for row in mine if row.work == work]
                 took = sum(row.self for row in part)
                 cells = [head] + [self._cells(row) for row in part[:most]]
-                timed = self.sampled.get(f"{thread}: {work}", 1.0)
-                note = "" if timed == 1 else f", {100 * timed:.1f} % of the steps timed"
+                timed, calls = self.sampled.get(f"{thread}: {work}", 1.0), self._calls.get(f"{thread}: {work}")
+                note = f" in {calls:,} calls" if calls else ""
+                note += "" if timed == 1 else f", {100 * timed:.1f} % of the steps timed"
                 lines += ["", f"{thread}: {work or 'Python'}, {took * 1e3:.3f} ms{note}", *aligned(cells)]
         return "\n".join(lines)
 

@@ -38,6 +38,10 @@ class Schedule:
         """The same schedule as before its first epoch; itself if it has no state."""
         return self
 
+    def foreseen(self):
+        """Whether the rates of later epochs can be asked for now: they don't hang on what happens until then."""
+        return self.fresh() is self
+
     def options(self):
         return [option for option in self.__slots__ if option not in self.state]
 
@@ -255,6 +259,9 @@ class WarmUp(Schedule):
         then = self.then.fresh()
         return self if then is self.then else WarmUp(self.epochs, then)
 
+    def foreseen(self):
+        return self.then.foreseen()
+
 
 class InverseScaling(Schedule):
     """η₀ / t^power, where t counts all steps from 1.
@@ -369,6 +376,9 @@ class Custom(Schedule):
         if not 0 <= number < math.inf:
             raise ValueError(f"schedule must return a finite learning rate, 0 or more; got {number} for epoch {epoch}")
         return number
+
+    def foreseen(self):
+        return False                   # the function may look at anything
 
     def to_dict(self):
         return {"name": self.name, "function": None}

@@ -4,19 +4,19 @@ import math
 
 import numpy as np
 
-from fastnet import _checks
+from fastnet import _checks, _checks_scaling
 from fastnet._core.engine import shuffled
 from fastnet._options import HELD_OUT, seed_for
 
 
-def split_validation(net, samples, validation, key):
+def split_validation(net, samples, validation, key, raw=False, classes=None):
     """Training samples, and samples to validate on or None.  A fraction is drawn at random, of labels the
-    same fraction of every class."""
+    same fraction of every class.  `raw`: not scaled yet."""
     if validation is None:
         return samples, None
     if isinstance(validation, (tuple, list)) and len(validation) == 2:
         try:
-            return samples, check_training_data(net, *validation)
+            return samples, check_training_data(net, *validation, raw=raw, classes=classes)
         except (TypeError, ValueError) as error:
             raise type(error)(f"validation: {error}") from None
     fraction = _checks.check_positive("validation", validation)
@@ -35,30 +35,42 @@ def classes_of(order, Y):
     return [order[Y[order] == label] for label in np.unique(Y)] if Y.ndim == 1 else [order]
 
 
-def check_training_data(net, X, Y, sample_weight=None, class_weight=None):
-    """Samples as the engine takes them, finite; NaN among the targets where the cost ignores it."""
-    samples = _checks.check_samples(net, X, Y, sample_weight, class_weight)
-    _checks.check_finite("X", samples.X, net.dtype)
-    _checks.check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+def check_training_data(net, X, Y, sample_weight=None, class_weight=None, raw=False, classes=None):
+    """Samples as the engine takes them (`raw`: not scaled yet), finite; NaN among the targets where the cost ignores it."""
+    samples = _checks.check_samples(net, X, Y, sample_weight, class_weight, raw=raw, classes=classes)
+    check_finite = _checks_scaling.check_raw_finite if raw else _checks.check_finite
+    check_finite("X", samples.X, net.dtype)
+    check_finite("Y", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
     return samples
 
 
-def judge(net, samples, validation, metrics, history):
-    """Validation cost, accuracy and metrics of the net as it is, into the history."""
+def targets_to_judge(net, X, Y):
+    """Y in its own units where the net scales targets, else None."""
+    if net.scaling is None or net.scaling.targets is None:
+        return None
+    return _checks.check_samples(net, X, Y, raw=True).Y.astype(net.dtype)
+
+
+def judge(net, samples, validation, metrics, history, targets=None):
+    """Validation cost, accuracy and metrics of the net as it is, into the history; `targets`: Y of what is
+    judged before it was scaled, where it was."""
     judged = samples if validation is None else validation
     wanted = bool(metrics) or (validation is not None and judged.Y.ndim == 1)
     outputs = np.empty((len(judged.X), net.sizes[-1]), net.dtype) if wanted else None
     if validation is not None:
         history.validation_cost.append(net._cost_of(validation.X, validation.Y, None, outputs))
     elif wanted:
-        net.predict(judged.X, outputs)
+        _checks.predict_checked(net, judged.X, outputs, 1)
     if not wanted:
         return
-    if validation is not None and judged.Y.ndim == 1:
-        history.accuracy.append(accuracy(judged.Y, outputs))
+    Y = judged.Y if targets is None else targets
+    if targets is not None:
+        net._unscale(outputs)
+    if validation is not None and Y.ndim == 1:
+        history.accuracy.append(accuracy(Y, outputs))
     for name, metric in metrics.items():
         score = {"accuracy": accuracy, "r2": r2}[metric] if isinstance(metric, str) else metric
-        history.metrics.setdefault(name, []).append(_checks.check_number(f"metric {name}", score(judged.Y, outputs)))
+        history.metrics.setdefault(name, []).append(_checks.check_number(f"metric {name}", score(Y, outputs)))
 
 
 def accuracy(Y, outputs):

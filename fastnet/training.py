@@ -1,15 +1,17 @@
 """fit: epochs of the compiled pass, and between them validation, stopping, callbacks and checkpoints.
 
-Nothing here runs between batches unless it is asked for: an epoch is then one call of the engine.
+Nothing here runs between batches unless it is asked for: an epoch is then one call of the engine.  Nor between
+epochs, where they are short: one call then takes as many as pass between two looks for Ctrl-C.
 """
 
 import math
+import sys
 import time
 import warnings
 
 import numpy as np
 
-from fastnet import _checks, _options, callbacks as callbacks_
+from fastnet import _checks, _checks_scaling, _options, callbacks as callbacks_
 from fastnet._core import kernels, plan, profile
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
@@ -27,33 +29,34 @@ SPANS = {"take_data": "check and convert", "start": "set up", "new_order": "shuf
 SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
 
-def fit(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
-        checkpoint, checkpoint_every, **options):
+def fit(net, X, Y, **options):
     """Train `net`; see Network.fit, whose arguments these are."""
     with profile.span("fit"):
-        key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
-        training = Training(_options.check_options(net, key, **options))
-        training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics)
-        training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
-        return training.run(net)
+        return prepared(net, X, Y, **options).run(net)
 
 
-def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, **options):
+def prepared(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
+             checkpoint, checkpoint_every, scale=None, classes=None, **options):
+    """The run that `fit` is, everything checked, before it begins."""
+    key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
+    training = Training(_options.check_options(net, key, **options))
+    training.take_data(net, X, Y, sample_weight, class_weight, validation, metrics, scale, classes)
+    training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
+    return training
+
+
+def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, classes, **options):
     """One pass; the optimizer's memory is that of the last pass over this net, if that had the same optimizer."""
     with profile.span("partial_fit"):
         key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
-        one_pass(net, X, Y, sample_weight, class_weight, _options.check_options(net, key, epochs=1, **options))
-
-
-def one_pass(net, X, Y, sample_weight, class_weight, options):
-    training = Training(options)
-    if training.options.recipe is None:
-        raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
-    training.take_data(net, X, Y, sample_weight, class_weight)
-    before = net._training
-    if before is not None and before.options.optimizer == training.options.optimizer:
-        training.memory = before.memory
-    training.run(net)
+        training = Training(_options.check_options(net, key, epochs=1, **options))
+        if training.options.recipe is None:
+            raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
+        training.take_data(net, X, Y, sample_weight, class_weight, classes=classes)
+        before = net._training
+        if before is not None and before.options.optimizer == training.options.optimizer:
+            training.memory = before.memory
+        training.run(net)
 
 
 def start_run(net, X, batch_size, threads, recipe=None):
@@ -65,7 +68,8 @@ def start_run(net, X, batch_size, threads, recipe=None):
     sparse = isinstance(X, Compressed)
     count = 0 if sparse else nonzeros(X) if plan.fast_paths() else X.size      # what came sparse stays so
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
-                                bare=recipe.bare, dense=recipe.changes_inputs, python_cost=cost.python is not None)
+                                half_lanes=kernels.half_lanes(net.dtype),
+                                bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python())
     run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
     return run, compressed(X, count) if chosen.sparse and not sparse else X
 
@@ -92,23 +96,55 @@ class Training:
         self.callbacks, self.callback_every = [], None
         self.checkpoint = self.checkpoint_every = None
         self.slice = 1                 # steps between two looks at the clock
+        self.scaling = None            # of the net from now on; None: none
+        self.targets = None            # Y of what metrics judge, before it was scaled
+        self.classes = None            # of the net from now on; None: as they are
+        self.interrupted = False
+        self.alone = True              # not one of many, whose warnings are summed up and whose scores are wanted
+        self.scores = None             # (cost, history of one judgement) of the net as it is in the end, if not alone
         recorder = profile.recorder()
         if recorder is not None:
             vars(self).update({method: recorder.timed(name, getattr(self, method)) for method, name in SPANS.items()})
 
     # -- what it needs -------------------------------------------------------
 
-    def take_data(self, net, X, Y, sample_weight=None, class_weight=None, validation=None, metrics=()):
+    def take_data(self, net, X, Y, sample_weight=None, class_weight=None, validation=None, metrics=(), scale=None, classes=None):
         check_writeable(net)
         metrics = _checks.check_metrics(metrics)
-        samples = check_training_data(net, X, Y, sample_weight, class_weight)
-        self.samples, self.validation = split_validation(net, samples, validation, self.options.key)
+        scale = net.scaling if scale is None else _checks_scaling.check_scale(scale)
+        raw = scale is not None
+        self.classes = self.learn_classes(net, Y, classes)
+        samples = check_training_data(net, X, Y, sample_weight, class_weight, raw, self.classes)
+        self.samples, self.validation = split_validation(net, samples, validation, self.options.key, raw, self.classes)
         _checks.check_metric_targets(metrics, samples.Y, net.sizes[-1])
+        if raw:
+            self.scale_data(net, scale, bool(metrics))
         self.metrics = metrics
         self.weight = self.samples.mean_one()
         self.m = len(self.samples.X)
         self.batch_size = self.m if self.options.optimizer.full_batch else min(self.options.batch_size, self.m)
         self.n_steps = -(-self.m // self.batch_size)
+
+    def learn_classes(self, net, Y, classes):
+        """What the labels are called, where they are no plain numbers or that is asked for."""
+        if classes is None and getattr(getattr(Y, "dtype", None), "kind", "b") in ("f", "i", "u"):
+            return net._classes
+        from fastnet import _checks_labels
+        return _checks_labels.learn(net, Y, classes)
+
+    def scale_data(self, net, scale, judged):
+        """Learn from the training samples alone what is to be learned, and scale them and the others."""
+        from fastnet import scaling
+        self.scaling = scaling.learn(net, scale, self.samples.X, self.samples.Y)
+        if isinstance(self.samples.X, Compressed) and self.scaling.inputs is not None:
+            _checks_scaling.check_keeps_zeros(self.scaling.input_offset, "of the net")
+        if judged and self.scaling.targets is not None:
+            self.targets = (self.validation or self.samples).Y.astype(net.dtype)
+        self.samples = self.samples.scaled(self.scaling, net.dtype)
+        self.validation = self.validation and self.validation.scaled(self.scaling, net.dtype)
+        for samples in filter(None, (self.samples, self.validation)):
+            _checks.check_finite("X in units of its scaling", samples.X, net.dtype)
+            _checks.check_finite("Y in units of its scaling", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         self.callbacks = callbacks_.with_progress(callbacks, progress)
@@ -127,6 +163,12 @@ class Training:
     def stop(self, reason):
         self.history.stopped = self.history.stopped or reason
 
+    def interrupt(self):
+        """From another thread: end soon, as Ctrl-C would end it, with KeyboardInterrupt."""
+        self.interrupted = True
+        if self.compiled is not None:
+            self.compiled.halted = True
+
     def set_learning_rate(self, rate):
         if self.options.recipe is None:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
@@ -141,6 +183,9 @@ class Training:
         self.net = net
         self.watch = self.watch or Watch(net.parameters)
         self.began = time.perf_counter()
+        if self.scaling is not None:
+            net.scaling = self.scaling
+        net._classes = self.classes
         net._training = self
         try:
             if self.options.recipe is None:
@@ -150,8 +195,10 @@ class Training:
                 self.descend()
             if self.options.patience and self.options.restore_best and math.isfinite(self.watch.cost):
                 net.parameters[:] = self.watch.parameters
+            if not self.alone:
+                self.score()
         finally:
-            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = None
+            self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.targets = None
             for method in SPANS:
                 vars(self).pop(method, None)
             for callback in self.callbacks:
@@ -165,10 +212,14 @@ class Training:
         if self.memory is not None:
             run.remember(*self.memory)
         self.compiled = run
+        run.halted = self.interrupted
         try:
             while self.epoch < options.epochs and not self.history.stopped:
                 start = time.perf_counter()
-                finite = self.run_epoch(run, X, start)
+                at_once = self.epochs_at_once(run, X)
+                finite = self.run_epochs(run, X, at_once, start) if at_once else self.run_epoch(run, X, start)
+                if at_once and finite:
+                    continue
                 if not (finite and np.isfinite(net.parameters).all()):
                     self.stop_diverged()
                     break
@@ -186,7 +237,53 @@ class Training:
         return shuffled(self.m, _options.seed_for(self.options.key, _options.ORDERED, self.epoch))
 
     def judge(self):
-        judge(self.net, self.samples, self.validation, self.metrics, self.history)
+        judge(self.net, self.samples, self.validation, self.metrics, self.history, self.targets)
+
+    # -- several epochs in one call ---------------------------------------------
+
+    def epochs_at_once(self, run, X):
+        """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
+        asked = (self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
+                 or self.metrics or profile.recorder() is not None or not self.schedule.foreseen()
+                 or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
+        return 0 if asked else min(self.options.epochs - self.epoch,
+                                   run.epochs_at_once(X, self.samples.Y, self.validation and self.validation[:2]))
+
+    def run_epochs(self, run, X, n_epochs, start):
+        """So many epochs, or as many as it takes to end the run; whether all costs and parameters were finite."""
+        options, watch = self.options, self.watch
+        rates = [self.schedule.rates(self.rate, epoch, epoch * self.n_steps, self.n_steps)
+                 for epoch in range(self.epoch, self.epoch + n_epochs)]
+        if any(isinstance(rate, np.ndarray) for rate in rates):
+            rates = [np.broadcast_to(rate, self.n_steps) for rate in rates]
+        rates = np.array(rates, float)
+        target = -math.inf if options.target_cost is None else options.target_cost
+        patience = sys.maxsize if options.patience is None else options.patience
+        try:
+            run.epochs(X, self.samples.Y, options.shuffle, rates, self.weight, n_epochs, self.epoch, options.key, _options.ORDERED,
+                       self.validation and self.validation[:2], watch.parameters, watch.cost, watch.reference, watch.waited, options.min_delta, target, patience)
+        finally:
+            costs, (watch.cost, watch.reference, watch.waited) = run.passed()
+            self.take_epochs(*costs, rates if rates.ndim == 1 else rates[:, -1], start)
+        self.cost, self.rows, finite = run.progress()
+        if finite:
+            self.rows, self.cost = 0, 0.0
+            self.report(self.history.cost[-1], self.history.learning_rate[-1], self.history.seconds[-1], None)
+        return finite
+
+    def take_epochs(self, costs, validation_costs, accuracies, rates, start):
+        """What finish_epoch does, of all of them."""
+        n, history = len(costs), self.history
+        history.cost += costs
+        history.validation_cost += validation_costs
+        history.accuracy += accuracies
+        history.learning_rate += rates[:n].tolist()
+        history.seconds += [(time.perf_counter() - start) / n] * n if n else []
+        self.epoch += n
+        if n:
+            self.stop_where_asked((validation_costs or costs)[-1])
+
+    # -- one epoch ---------------------------------------------------------------
 
     def rates_of_epoch(self):
         """The learning rate of every step of the epoch under way, float64 (n_steps,), or one float where none will change."""
@@ -253,12 +350,19 @@ class Training:
         history.seconds.append(time.perf_counter() - start)
         self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
         self.schedule.tell(watched)
+        self.stop_where_asked(watched)
+        if self.interrupted:           # a full-batch method: nothing compiled looks
+            raise KeyboardInterrupt
+        self.look_at_the_clock()
+        self.report(cost, rate, history.seconds[-1], None)
+
+    def stop_where_asked(self, watched):
+        """After an epoch with this cost to watch."""
+        options = self.options
         if options.target_cost is not None and watched <= options.target_cost:
             self.stop("target_cost")
         if options.patience is not None and self.watch.waited >= options.patience:
             self.stop("patience")
-        self.look_at_the_clock()
-        self.report(cost, rate, history.seconds[-1], None)
 
     def report(self, cost, rate, seconds, batch):
         if not self.callbacks:
@@ -276,8 +380,20 @@ class Training:
         self.net.parameters[:] = self.watch.parameters
         batch = -(-self.rows // self.batch_size)
         self.history.stopped = "diverged"
-        warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch {batch}; "
-                      f"the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning, stacklevel=6)
+        if self.alone:
+            warnings.warn(f"training diverged: the cost or a parameter was no longer finite in epoch {self.epoch + 1}, batch "
+                          f"{batch}; the best finite parameters are kept. A smaller learning_rate may help", RuntimeWarning,
+                          stacklevel=6)
+
+    def score(self):
+        """Cost over the training samples and what `judge` finds, of the net as training leaves it."""
+        judged = self.samples if self.validation is None else self.validation
+        metrics = dict(self.metrics)
+        if _checks.holds_labels(judged.Y, self.net.sizes[-1]):
+            metrics.setdefault("accuracy", "accuracy")
+        found = History()
+        judge(self.net, self.samples, self.validation, metrics, found, self.targets)
+        self.scores = self.net._cost_of(self.samples.X, self.samples.Y, self.weight), found
 
     def write_checkpoint(self):
         if self.checkpoint is not None:

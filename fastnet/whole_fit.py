@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from fastnet._vectors import aligned_vector, views
-from fastnet.full_batch import minimize_cost
+from fastnet.full_batch import search
 
 
 def minimize(training):
@@ -25,8 +25,8 @@ def minimize(training):
             raise StopIteration
         start = time.perf_counter()
 
-    found = minimize_cost(net, samples.X, samples.Y, options.optimizer, max_iterations=options.epochs, callback=after_iteration,
-                          value_and_gradient=lambda X, Y: penalised(X, Y, weight))
+    found = search(net, samples.X, samples.Y, options.optimizer, options.epochs, after_iteration,
+                   lambda X, Y: penalised(X, Y, weight))
     if found.stopped in ("diverged", "line search"):
         training.stop(found.stopped)
     elif found.converged:

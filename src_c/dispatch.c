@@ -1,7 +1,10 @@
-/* Chooses the instruction level at run time.  No ifunc and no constructor: the same
- * code works with gcc and clang, glibc and musl, in shared and static libraries. */
+/* Chooses the instruction level at run time.  No ifunc: the same code works with gcc and clang,
+ * glibc and musl, in shared and static libraries. */
 #include "fastnet_kernels.h"
 #include "targets.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #define DECLARE_LEVEL(level)                                     \
     extern const fastnet_kernels_f32 fastnet_kernels_f32_##level; \
@@ -15,6 +18,9 @@ DECLARE_LEVEL(avx512)
 
 const fastnet_kernels_f32 *fastnet_f32 = &fastnet_kernels_f32_baseline;
 const fastnet_kernels_f64 *fastnet_f64 = &fastnet_kernels_f64_baseline;
+
+const fastnet_kernels_f32 *fastnet_half_f32 = &fastnet_kernels_f32_baseline;
+const fastnet_kernels_f64 *fastnet_half_f64 = &fastnet_kernels_f64_baseline;
 
 static int level_in_use = 0;
 
@@ -59,11 +65,43 @@ int fastnet_select_level(int level)
 {
     if (level < 0 || level >= fastnet_n_levels())
         return -1;
+    const int half = level == 2 ? 1 : level;
     fastnet_f32 = levels[level].f32;
     fastnet_f64 = levels[level].f64;
+    fastnet_half_f32 = levels[half].f32;
+    fastnet_half_f64 = levels[half].f64;
     level_in_use = level;
     return 0;
 }
+
+const fastnet_kernels_f32 *fastnet_f32_at(int level)
+{
+    return levels[level].f32;
+}
+
+const fastnet_kernels_f64 *fastnet_f64_at(int level)
+{
+    return levels[level].f64;
+}
+
+int fastnet_level_wanted(const char *name)
+{
+    const int n = fastnet_n_levels();
+    for (int level = 0; name && level < n; level++)
+        if (strcmp(name, levels[level].name) == 0)
+            return level;
+    return name && *name ? -1 : n - 1;
+}
+
+#ifdef FASTNET_STANDALONE
+/* Without Python nobody else would select a level: done before main, or when the library is loaded, and
+ * so before there are threads.  What FASTNET_CPU names and this processor lacks, fastnet_open reports. */
+__attribute__((constructor)) static void select_at_start(void)
+{
+    const int level = fastnet_level_wanted(getenv("FASTNET_CPU"));
+    fastnet_select_level(level < 0 ? fastnet_n_levels() - 1 : level);
+}
+#endif
 
 const char *fastnet_compiler(void)
 {
@@ -86,25 +124,14 @@ const char *fastnet_compile_flags(void)
 }
 
 #define ACTIVATION_NAME_ENTRY(name, kind) #name,
-#define ACTIVATION_KIND_ENTRY(name, kind) kind,
 #define NAME_ENTRY(name) #name,
 
-static const int activation_kinds[] = {FASTNET_ACTIVATIONS(ACTIVATION_KIND_ENTRY)};
+fastnet_users_activation fastnet_users[FASTNET_MAX_USERS];
 
 const char *fastnet_activation_name(int code)
 {
     static const char *const names[] = {FASTNET_ACTIVATIONS(ACTIVATION_NAME_ENTRY)};
     return code >= 0 && code < FASTNET_N_ACTIVATIONS ? names[code] : NULL;
-}
-
-int fastnet_activation_reads_z(int code)
-{
-    return activation_kinds[code] == FASTNET_FROM_Z;
-}
-
-int fastnet_activation_by_row(int code)
-{
-    return activation_kinds[code] == FASTNET_BY_ROW;
 }
 
 const char *fastnet_cost_name(int code)

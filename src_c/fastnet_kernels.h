@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "fastnet.h"
+
 /* What an activation's derivatives are taken from, and whether it couples values. */
 enum {
     FASTNET_FROM_A,     /* elementwise; derivatives read a, never z */
@@ -33,6 +35,41 @@ enum {
     X(sin, FASTNET_FROM_Z)          \
     X(gaussian, FASTNET_FROM_Z)     \
     X(softmax, FASTNET_BY_ROW)
+
+#define FASTNET_ACTIVATION_CODE(name, kind) FASTNET_##name,
+enum { FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_CODE) FASTNET_N_ACTIVATIONS };
+#undef FASTNET_ACTIVATION_CODE
+
+/* Activations of the user's own: entry i of fastnet_users has code FASTNET_N_ACTIVATIONS + i.  Each function
+ * takes one value after the other, n of them, and may be called from any thread without Python's lock.
+ * Derivatives read z, so training keeps it; out may be z.  Padding is taken too: all are finite at 0. */
+typedef void (*fastnet_elementwise_f32)(ptrdiff_t n, const float *z, float *out, void *context);
+typedef void (*fastnet_elementwise_f64)(ptrdiff_t n, const double *z, double *out, void *context);
+typedef struct {
+    void *value, *derivative, *second;      /* fastnet_elementwise_f32 or _f64: f, f', f''; second may be NULL */
+    void *context;                          /* handed to them */
+    int python;                             /* they call Python functions */
+} fastnet_users_activation;
+enum { FASTNET_MAX_USERS = 256 };
+extern fastnet_users_activation fastnet_users[FASTNET_MAX_USERS];
+
+#define FASTNET_ACTIVATION_KIND(name, kind) kind,
+static inline int fastnet_activation_kind(int code)
+{
+    static const signed char kinds[] = {FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_KIND)};
+    return code < FASTNET_N_ACTIVATIONS ? kinds[code] : FASTNET_FROM_Z;
+}
+#undef FASTNET_ACTIVATION_KIND
+
+static inline int fastnet_activation_reads_z(int code)
+{
+    return fastnet_activation_kind(code) == FASTNET_FROM_Z;
+}
+
+static inline int fastnet_activation_by_row(int code)
+{
+    return fastnet_activation_kind(code) == FASTNET_BY_ROW;
+}
 
 /* Every cost, likewise: X(name) needs its formula in costs.inc and its case in outputs.inc. */
 #define FASTNET_COSTS(X)         \
@@ -68,11 +105,8 @@ enum { FASTNET_MAX_STATES = 3 };
 enum { FASTNET_OPTIMIZERS(FASTNET_OPTIMIZER_CODE) FASTNET_N_OPTIMIZERS };
 #undef FASTNET_OPTIMIZER_CODE
 
-#define FASTNET_ACTIVATION_CODE(name, kind) FASTNET_##name,
 #define FASTNET_CODE(name) FASTNET_##name,
-enum { FASTNET_ACTIVATIONS(FASTNET_ACTIVATION_CODE) FASTNET_N_ACTIVATIONS };
 enum { FASTNET_COSTS(FASTNET_CODE) FASTNET_N_COSTS };
-#undef FASTNET_ACTIVATION_CODE
 #undef FASTNET_CODE
 
 /* Costs without a name: a compiled function of the user's, and Python functions, which the plain
@@ -141,6 +175,7 @@ typedef struct {
     ptrdiff_t n_parameters;
     ptrdiff_t width;            /* neurons of the widest layer, the input not counted, rounded up to whole vectors of any level */
     fastnet_profile *profile;   /* of the call that has this copy, or NULL */
+    int python;                 /* some activation calls Python functions */
 } fastnet_layout;
 
 /* A data set and the order in which its rows are taken.  Inputs are dense, or compressed: then x holds
@@ -269,26 +304,37 @@ typedef struct {
 enum { FASTNET_NARROW = 64 };   /* neurons of a layer that predict_narrow takes at most */
 
 /* A net packed for inference: of its layers p, n, ld, activation, lanes, w and b count, and, where
- * it was packed for derivatives too, backward and transposed. */
-typedef struct {
+ * it was packed for derivatives too, backward and transposed.  What fastnet.h calls a net. */
+struct fastnet_net {
     size_t n_layers;
     size_t width;               /* widest ld */
     fastnet_layer *layer;
     size_t input_ld;            /* stride of rows of derivatives by the inputs */
     const void *zeros;          /* (width or input_ld,), all 0; NULL: packed for outputs alone */
     const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64: what it was packed for */
+    int precision;              /* FASTNET_F32 or FASTNET_F64 */
     fastnet_profile *profile;   /* of the call that has this copy, or NULL */
-} fastnet_packed;
+};
+typedef fastnet_net fastnet_packed;
+
+/* What fastnet.h calls a model: the arrays of its layout lie behind it. */
+struct fastnet_model {
+    fastnet_layout layout;
+    const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64 */
+    int precision;              /* FASTNET_F32 or FASTNET_F64 */
+};
 
 #define FASTNET_TABLE(REAL, PRECISION)                                                          \
     typedef struct {                                                                            \
         void (*value)(size_t n, const REAL *z, REAL *a);                    /* a = f(z) */      \
         void (*prime)(size_t n, const REAL *z, const REAL *a, REAL *delta); /* delta *= f'(z) */ \
         void (*second)(size_t n, const REAL *z, const REAL *a, REAL *out);  /* out = f''(z) */  \
-        int reads_z, by_row;                                /* its kind, see FASTNET_FROM_A */  \
     } fastnet_activation_##PRECISION;                                                           \
     typedef struct {                                                                            \
-        fastnet_activation_##PRECISION activation[FASTNET_N_ACTIVATIONS];                       \
+        /* By code: a = f(z); delta *= f'(z); out = f''(z). */                                  \
+        void (*activate)(int activation, size_t n, const REAL *z, REAL *a);                     \
+        void (*times_prime)(int activation, size_t n, const REAL *z, const REAL *a, REAL *delta); \
+        void (*second_derivative)(int activation, size_t n, const REAL *z, const REAL *a, REAL *out); \
         double (*output_delta)(const fastnet_cost *, int activation, const fastnet_data *,      \
                                size_t start, size_t m, size_t n, size_t ld, size_t width,       \
                                const REAL *z, const REAL *a, REAL *delta);                      \
@@ -305,6 +351,8 @@ typedef struct {
                      size_t depth_stride, REAL *packed);                                        \
         void (*unpack)(size_t lanes, size_t depth, const REAL *packed, size_t lane_stride,      \
                        size_t depth_stride, REAL *w);                                           \
+        size_t (*place)(const fastnet_layout *, const REAL *parameters, int derivatives,        \
+                        char *base, fastnet_packed *);                                          \
         size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
         void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
                          int32_t *columns, REAL *values);                                       \
@@ -328,6 +376,11 @@ typedef struct {
                              REAL *y, REAL *out, void *workspace);                              \
         int (*value_and_vjp)(const fastnet_packed *, size_t m, const REAL *x, const REAL *u,    \
                              REAL *y, REAL *out, void *workspace);                              \
+        size_t (*model_workspace)(const fastnet_layout *, size_t m);                            \
+        void (*model_outputs)(const fastnet_layout *, size_t m, const REAL *parameters, const REAL *x, \
+                              REAL *a, void *workspace);                                        \
+        double (*model_descend)(const fastnet_layout *, const fastnet_cost *, size_t m, REAL *parameters, \
+                                const REAL *x, const REAL *y, REAL scale, REAL *gradient, void *workspace); \
         void (*begin_step)(fastnet_update *, fastnet_running *, double rate, double cost);      \
         void (*update)(const fastnet_update *, size_t n, const REAL *g, REAL *w, REAL *const *state); \
         double (*sum_of_squares)(size_t n, const REAL *x);                                      \
@@ -345,35 +398,16 @@ typedef struct {
 FASTNET_TABLE(float, f32)
 FASTNET_TABLE(double, f64)
 
-/* A net packed for derivatives, as functions for other code: call them by name where this is linked,
- * or by the address that a frozen net gives.  Row-major, no padding:
- *
- *   x (m, n_in)   y (m, n_out)   jacobian (m, n_out, n_in) = dy/dx
- *   v (m, n_in)   out (m, n_out) = dy/dx v            u (m, n_out)   out (m, n_in) = u' dy/dx
- *
- * y may be NULL where only the derivative is wanted.  Nothing that is written may overlap anything
- * else.  workspace: fastnet_workspace_*(net, m) bytes at any address, of the caller's, one for every
- * call under way; a work space for m serves fewer samples too.  All return 0, allocate nothing and
- * may be called by any number of threads at once; m = 0 does nothing. */
-#define FASTNET_CALLS(REAL, PRECISION)                                                                  \
-    size_t fastnet_workspace_##PRECISION(const fastnet_packed *net, size_t m);                          \
-    int fastnet_value_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, REAL *y,          \
-                                  void *workspace);                                                     \
-    int fastnet_jacobian_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x,                \
-                                     REAL *jacobian, void *workspace);                                  \
-    int fastnet_value_and_jacobian_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x,      \
-                                               REAL *y, REAL *jacobian, void *workspace);               \
-    int fastnet_jvp_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, const REAL *v,      \
-                                REAL *out, void *workspace);                                            \
-    int fastnet_vjp_##PRECISION(const fastnet_packed *net, size_t m, const REAL *x, const REAL *u,      \
-                                REAL *out, void *workspace);
-
-FASTNET_CALLS(float, f32)
-FASTNET_CALLS(double, f64)
+/* The functions of fastnet.h as a table. */
+extern const fastnet_api fastnet_api_table;
 
 /* The tables in use.  Never NULL: the baseline until a level is selected. */
 extern const fastnet_kernels_f32 *fastnet_f32;
 extern const fastnet_kernels_f64 *fastnet_f64;
+
+/* Where vectors of half the width are at hand, the tables with these: AVX2 under AVX-512.  Else the same. */
+extern const fastnet_kernels_f32 *fastnet_half_f32;
+extern const fastnet_kernels_f64 *fastnet_half_f64;
 
 /* Levels of this build that this processor can run, weakest first. */
 int fastnet_n_levels(void);
@@ -382,6 +416,13 @@ const char *fastnet_level_name(int level);
 /* Which level is in use, and another put in its place; 0, or -1 if there is no such level. */
 int fastnet_level(void);
 int fastnet_select_level(int level);
+
+/* The tables of one of these levels. */
+const fastnet_kernels_f32 *fastnet_f32_at(int level);
+const fastnet_kernels_f64 *fastnet_f64_at(int level);
+
+/* The level of this name, the best one for NULL or "", -1 if this processor has none of that name. */
+int fastnet_level_wanted(const char *name);
 
 /* What built these kernels: the compiler and its flags. */
 const char *fastnet_compiler(void);
@@ -394,9 +435,5 @@ const char *fastnet_optimizer_name(int code);
 
 /* State vectors that an optimizer keeps; -1 if there is no such code. */
 int fastnet_optimizer_states(int code);
-
-/* Whether an activation's derivatives read z, and whether it couples the values of a row. */
-int fastnet_activation_reads_z(int code);
-int fastnet_activation_by_row(int code);
 
 #endif

@@ -3,7 +3,7 @@
 #ifndef FASTNET_TARGETS_H
 #define FASTNET_TARGETS_H
 
-#if (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(__clang__))
+#if (defined(__x86_64__) || defined(_M_X64)) && (defined(__GNUC__) || defined(__clang__)) && !defined(FASTNET_BASELINE_ONLY)
 #define FASTNET_X86_LEVELS 1
 #else
 #define FASTNET_X86_LEVELS 0

@@ -1,5 +1,10 @@
 """Fixtures of the whole suite."""
 
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
 import hypothesis
 import numpy as np
 import pytest
@@ -34,3 +39,18 @@ def path(request, monkeypatch):
     """Runs the test with the fast paths off and on."""
     monkeypatch.setenv("FASTNET_PATH", request.param)
     return request.param
+
+
+@pytest.fixture(scope="session")
+def libfastnet(tmp_path_factory):
+    """Where libfastnet is installed: what FASTNET_LIBRARY names, else built from the sources beside the tests."""
+    if given := os.environ.get("FASTNET_LIBRARY"):
+        return Path(given)
+    sources = Path(__file__).resolve().parent.parent / "src_c"
+    if not sources.is_dir() or not shutil.which("make") or not shutil.which("cc"):
+        pytest.skip("libfastnet needs its sources, make and cc; or FASTNET_LIBRARY, where it is installed")
+    folder = tmp_path_factory.mktemp("libfastnet")
+    done = subprocess.run(["make", "-s", "-C", sources, "install", f"BUILD={folder / 'build'}", f"PREFIX={folder / 'installed'}"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "installed"

@@ -68,7 +68,8 @@ def test_the_measurement_with_two_threads_runs_or_says_why_not(tmp_path):
 
 @pytest.mark.parametrize("script, says", [("trust.py", "against the reference"), ("digits.py", "times as fast"),
                                           ("imports.py", "difference"), ("growth.py", "ns a sample"),
-                                          ("derivatives.py", "with the Jacobian")])
+                                          ("derivatives.py", "with the Jacobian"), ("many.py", "fit_many, 1 thread"),
+                                          ("embed_c.py", "two threads")])
 def test_the_other_scripts_run(script, says, tmp_path):
     assert says in run(tmp_path, script, "--quick")
 

@@ -187,11 +187,29 @@ def test_tensorboard_gets_every_scalar(data, tmp_path):
     assert [event[10] for event in costs] == [1, 2, 3]
 
 
+def test_tensorboard_itself_reads_them(data, tmp_path):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    history = new_net().fit(*data, epochs=3, callbacks=fn.callbacks.TensorBoard(tmp_path))
+    events = reader.EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert set(events.Tags()["scalars"]) == set(history.columns())
+    assert [(event.step, event.value) for event in events.Scalars("cost")] == [
+        (epoch, np.float32(cost)) for epoch, cost in enumerate(history.cost, 1)]
+
+
 def test_crc32c_is_castagnolis():
     crc = callbacks.masked_crc(b"123456789")               # its check value is e3069283
     rotated = (crc - 0xA282EAD8) & 0xFFFFFFFF
     assert (rotated >> 17 | rotated << 15) & 0xFFFFFFFF == 0xE3069283 != zlib.crc32(b"123456789")
     assert callbacks.varint(300) == b"\xac\x02"
+
+
+def test_matplotlib_itself_draws_a_history(data):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    axes = new_net().fit(*data, epochs=3, validation=data).plot()
+    axes.figure.canvas.draw()
+    assert axes.get_xlabel() and axes.get_ylabel() and len(axes.get_lines()) >= 2
 
 
 def test_a_history_can_be_drawn(data):
@@ -201,6 +219,7 @@ def test_a_history_can_be_drawn(data):
 
         def plot(self, x, y, label=None, color=None):
             self.drawn[label] = list(y)
+            return [label]
 
         def set_yscale(self, scale):
             self.scale = scale
@@ -214,11 +233,11 @@ def test_a_history_can_be_drawn(data):
 
         set_ylabel = set_xlabel
 
-        def legend(self):
-            pass
+        def legend(self, handles, loc):
+            self.handles = handles
 
     history = fn.Network([3, 4, 3], seed=0).fit(data[0], np.arange(43) % 3, epochs=2, validation=0.2)
     axes = history.plot(Axes())
     assert axes.drawn == {"cost": history.cost, "validation cost": history.validation_cost} and axes.scale == "log"
-    assert axes.right.drawn == {"accuracy": history.accuracy}
+    assert axes.right.drawn == {"accuracy": history.accuracy} and axes.handles == ["cost", "validation cost", "accuracy"]
     assert plotting.plot_history(fn.History(), Axes()).drawn == {}

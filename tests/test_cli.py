@@ -522,3 +522,141 @@ def test_bench_compares_what_is_installed(run):
         assert not result["wrong"] and {"fastnet", "BLAS", "numpy"} <= result["step_us"].keys()
         assert all(time > 0 for time in result["step_us"].values())
     assert "fastnet ahead" in run("bench", "--quick")
+
+
+# -- data as users have them --------------------------------------------------
+
+@pytest.fixture
+def table(tmp_path):
+    """Two well separated classes far from 1, as columns."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(80) % 2
+    columns = {"length": 1000 + 100 * kind + 5 * rng.standard_normal(80), "kind": np.array(["Iris, setosa", "virginica"])[kind],
+               "width": 1e-3 * (kind + 0.1 * rng.standard_normal(80))}
+    return columns
+
+
+def as_text(columns, delimiter=",", head=True):
+    lines = [delimiter.join(columns)] * head
+    return "\n".join(lines + [delimiter.join(f'"{cell}"' if isinstance(cell, str) else repr(float(cell)) for cell in row)
+                              for row in zip(*columns.values())]) + "\n"
+
+
+def write_table(columns, kind, path):
+    if kind == "parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+        parquet.write_table(pyarrow.table(columns), path)
+    elif kind == "csv.gz":
+        import gzip
+        path.write_bytes(gzip.compress(as_text(columns).encode()))
+    elif kind == "npz":
+        np.savez(path, x=np.stack([columns["length"], columns["width"]], 1), y=columns["kind"])
+    else:
+        path.write_text(as_text(columns))
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet", "npz"])
+def test_a_table_is_scaled_learned_and_predicted_by_the_names_of_its_classes(run, tmp_path, table, kind):
+    path, out = tmp_path / f"table.{kind}", tmp_path / "net.safetensors"
+    write_table(table, kind, path)
+    column = [] if kind == "npz" else ["--label-column", "kind"]
+    found = report(run("train", path, *column, "--scale", "standardize", "--hidden", "4", "--seed", "1", "--epochs", "60", "--json",
+                       "--quiet", "--out", out))
+    assert found["accuracy"] == 1 and found["scale"] == "standardize"
+    net = fn.load(out)
+    assert net.classes == ("Iris, setosa", "virginica") and net.scaling.inputs is not None
+    lines = run("predict", out, path, "--classes", *column).splitlines()
+    assert [line.strip('"') for line in lines] == table["kind"].tolist() and lines[0] == '"Iris, setosa"'
+    labels = report(run("predict", out, path, "--classes", "--json", *column))["labels"]
+    assert labels == table["kind"].tolist()
+    text = run("info", out)
+    assert "inputs 2" in text and "Iris, setosa, virginica" in text
+
+
+def test_whole_number_labels_come_back_as_they_were(run, tmp_path):
+    path, out = tmp_path / "table.csv", tmp_path / "net"
+    path.write_text("".join(f"{i / 40},{7 if i < 20 else 12}\n" for i in range(40)))
+    run("train", path, *QUICK, "--out", out)
+    assert fn.load(out).classes == (7, 12)
+    assert set(run("predict", out, path, "--label-column", "1", "--classes").split()) <= {"7", "12"}
+
+
+def test_quantities_are_scaled_too_and_come_back_in_their_units(run, tmp_path):
+    path, out = tmp_path / "curve.csv", tmp_path / "net"
+    path.write_text("".join(f"{x},{3000 + 2 * x}.5\n" for x in range(500, 700)))
+    run("train", path, "--scale", "minmax", "--optimizer", "adam", "--epochs", "200", "--seed", "1", "--activation", "tanh", "--quiet", "--out", out)
+    outputs = np.array(run("predict", out, path, "--label-column", "1").split(), float)
+    assert np.abs(outputs - (3000.5 + 2 * np.arange(500, 700))).max() < 30
+
+
+def test_header_and_delimiter_can_be_told(run, fails, tmp_path):
+    path, out = tmp_path / "numbers.txt", tmp_path / "net"
+    path.write_text("10|20|30\n" + "".join(f"{i % 2}|{i}|{i % 2}\n" for i in range(20)))       # a header of numbers
+    found = report(run("train", path, "--header", "yes", "--delimiter", "|", *QUICK, "--json", "--out", out, "--test-fraction", "0"))
+    assert found["train_rows"] == 20 and found["classes"] == [0, 1]
+    assert len(run("predict", out, path, "--header", "yes", "--label-column", "1").splitlines()) == 20
+    assert "no column is named 'kind'" in fails("train", path, "--header", "yes", "--label-column", "kind")
+    tabs = tmp_path / "tabs.txt"
+    tabs.write_text("".join(f"{i % 2}\t{i}\t{i % 2}\n" for i in range(20)))
+    run("train", tabs, "--delimiter", "tab", "--header", "no", *QUICK)
+    assert "expected auto, yes or no; got 'perhaps'" in fails("train", path, "--header", "perhaps")
+    assert "expected one character" in fails("train", path, "--delimiter", "::")
+
+
+@pytest.mark.parametrize("cell, message", [
+    ("", "row 82, column 1: expected a number, found ''"), ("oops", "row 82, column 1: expected a number, found 'oops'"),
+    ("nan", "row 82, column 1: expected a finite number, found 'nan'"), ("-inf", "row 82, column 1: expected a finite number, found '-inf'")])
+def test_a_bad_cell_in_the_last_row_of_a_csv_file_is_found_before_training(fails, tmp_path, table, cell, message, monkeypatch):
+    monkeypatch.setattr("fastnet.network.Network.fit", None)
+    path = tmp_path / "table.csv"
+    path.write_text(as_text(table) + f"{cell},virginica,1.0\n")
+    assert message in fails("train", path, "--label-column", "kind", *QUICK)
+
+
+def test_a_bad_target_in_the_last_row_is_found_too(fails, tmp_path):
+    path = tmp_path / "curve.csv"
+    path.write_text("x,y\n" + "".join(f"{i},{i}.5\n" for i in range(30)) + "31,inf\n")
+    assert "row 32, column 2: expected a label, found 'inf'" in fails("train", path, "--numbers", *QUICK)
+
+
+def test_a_bad_value_in_the_last_row_of_other_files_is_found_too(fails, tmp_path, table):
+    X = np.stack([table["length"], table["width"]], 1)
+    X[-1, 1] = np.nan
+    np.savez(tmp_path / "table.npz", x=X, y=np.arange(80) % 2)
+    assert "x_train: row 80, column 2 is nan; expected finite numbers" in fails("train", tmp_path / "table.npz", *QUICK)
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+    path = tmp_path / "table.parquet"
+    parquet.write_table(pyarrow.table({"x": pyarrow.array([1.0] * 9 + [None]), "kind": ["a", "b"] * 5}), path)
+    assert "row 10, column 'x': the cell is empty" in fails("train", path, *QUICK)
+    parquet.write_table(pyarrow.table({"x": ["u"] * 10, "kind": ["a", "b"] * 5}), path)
+    assert "column 'x' must hold numbers; it holds string, such as 'u'" in fails("train", path, *QUICK)
+    path.write_bytes(b"PAR1 no")
+    assert "not a Parquet file, or damaged" in fails("train", path, *QUICK)
+
+
+def test_parquet_without_pyarrow_says_so(fails, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    path = tmp_path / "table.parquet"
+    path.write_bytes(b"PAR1")
+    assert "Parquet files need pyarrow, which is not installed" in fails("train", path, *QUICK)
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_images_of_an_idx_file_are_predicted_as_they_were_learned(run, tmp_path, suffix):
+    import gzip
+    import struct
+    pack = gzip.compress if suffix else bytes
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (30, 2, 2), np.uint8), (np.arange(30) % 3).astype(np.uint8)
+    (tmp_path / f"train-images-idx3-ubyte{suffix}").write_bytes(pack(bytes([0, 0, 8, 3]) + struct.pack(">3I", 30, 2, 2) + images.tobytes()))
+    (tmp_path / f"train-labels-idx1-ubyte{suffix}").write_bytes(pack(bytes([0, 0, 8, 1]) + struct.pack(">I", 30) + labels.tobytes()))
+    for options, X in (([], images.reshape(30, 4) / 255), (["--scale", "minmax"], images.reshape(30, 4))):
+        run("train", tmp_path, *QUICK, *options, "--out", tmp_path / "net")
+        text = run("predict", tmp_path / "net", tmp_path / f"train-images-idx3-ubyte{suffix}")
+        assert_allclose(np.array([line.split(",") for line in text.split()], float), fn.load(tmp_path / "net")(X), rtol=1e-12)
+
+
+def test_a_scale_that_there_is_not_is_refused(fails, iris):
+    assert "scale must be one of standardize, minmax, maxabs; got 'log'" in fails("train", iris, "--scale", "log", *QUICK)

@@ -367,3 +367,24 @@ def test_load_says_which_sources_there_are(write):
         datasets.load(write("a.xlsx", b""))
     with pytest.raises(TypeError):
         datasets.load(3)
+
+
+# -- Parquet -----------------------------------------------------------------
+
+@pytest.mark.parametrize("labels, dtype", [(["a", "b", "b"], "<U1"), ([3, 1, 2], "int64"), ([0.5, 1, 2], "float64"), ([True, False, True], "bool")])
+def test_read_parquet_keeps_kinds_of_inputs_and_labels(tmp_path, labels, dtype):
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+    path = tmp_path / "table.parquet"
+    pixels = {"p": pyarrow.array([0, 128, 255], pyarrow.uint8()), "q": pyarrow.array([1, 2, 3], pyarrow.uint8())}
+    parquet.write_table(pyarrow.table({"kind": labels, **pixels}), path)
+    X, y = datasets.read_parquet(path, "kind")
+    assert X.dtype == np.uint8 and X.tolist() == [[0, 1], [128, 2], [255, 3]]
+    assert y.dtype == dtype and y.tolist() == labels
+    assert datasets.read_parquet(path, 0)[1].tolist() == datasets.load(path, label_column=-3).y_train.tolist() == labels
+    parquet.write_table(pyarrow.table({**pixels, "r": [0.5, 1.5, 2.5], "s": [True, False, True]}), path)
+    X, y = datasets.read_parquet(path, None)
+    assert X.dtype == np.float64 and X[1].tolist() == [128, 2, 1.5, 0] and y is None
+    for column, message in ((4, "label_column is 4, but there are 4 columns"), ("t", "no column is named 't'; there are p, q, r, s")):
+        with pytest.raises(ValueError, match=message):
+            datasets.read_parquet(path, column)

@@ -1,6 +1,5 @@
 """Derivatives of nets: against multiple precision, against the reference, against each other, path by path."""
 
-import ctypes
 import threading
 
 import numpy as np
@@ -449,41 +448,6 @@ def test_nan_stays_with_its_sample(dtype, path, level, rng):
     for found, expected in zip((f.jacobian(X), net.laplacian(X)), clean):
         others = np.arange(20) != 7
         np.testing.assert_array_equal(found[others], expected[others])
-
-
-# -- called from other code --------------------------------------------------
-
-
-@pytest.mark.parametrize("sizes", [(10, 64, 64, 1), (3, 9, 17), (1, 1), (2, 3, 101), (5, 3, 101, 2)], ids=str)
-@pytest.mark.parametrize("m", [1, 2, 7, 130])
-def test_functions_are_called_by_their_addresses(sizes, m, dtype, level, rng):
-    f = random_net(rng, sizes, dtype).freeze()
-    X, V, U = (rng.standard_normal((m, n)).astype(dtype) for n in (sizes[0], sizes[0], sizes[-1]))
-    size_of = ctypes.CFUNCTYPE(ctypes.c_size_t, ctypes.c_void_p, ctypes.c_size_t)(kernels.CALLS[dtype.name]["workspace"])
-    n_bytes = size_of(f._address, m)
-    work = np.empty(n_bytes + 1 + 64, np.uint8)
-
-    def call(name, *arrays):
-        function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_void_p] * (len(arrays) + 1))
-        pointers = [array.ctypes.data for array in arrays]
-        work[:] = 0xFF                                       # NaN everywhere, and a guard at both ends
-        assert function(kernels.CALLS[dtype.name][name])(f._address, m, *pointers, work.ctypes.data + 1) == 0
-        assert (work[n_bytes + 1:] == 0xFF).all() and work[0] == 0xFF
-
-    a, jacobian = np.empty((m, sizes[-1]), dtype), np.empty((m, sizes[-1], sizes[0]), dtype)
-    forward, back = np.empty_like(a), np.empty_like(X)
-    call("value", X, a)
-    assert error_in_eps(a, f(X), dtype) <= 30                            # which may take another path
-    call("jacobian", X, jacobian)
-    np.testing.assert_array_equal(jacobian, f.jacobian(X))
-    a[:], jacobian[:] = 0, 0
-    call("value_and_jacobian", X, a, jacobian)
-    np.testing.assert_array_equal(jacobian, f.jacobian(X))
-    np.testing.assert_array_equal(a, f.value_and_jacobian(X)[0])
-    call("jvp", X, V, forward)
-    np.testing.assert_array_equal(forward, f.jvp(X, V))
-    call("vjp", X, U, back)
-    np.testing.assert_array_equal(back, f.vjp(X, U))
 
 
 # -- threads -----------------------------------------------------------------

@@ -47,7 +47,7 @@ def test_the_pages_are_there():
 @pytest.mark.skipif(not (ROOT / "src_c").is_dir(), reason="the sources are not beside the tests")
 def test_files_named_in_the_sources_and_pages_exist():
     tops = ("src_c", "fastnet", "tests", "bench", ".")
-    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md"), *(ROOT / "src_c").glob("*")]
+    texts = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "bench").glob("*.md"), *(path for path in (ROOT / "src_c").rglob("*") if path.suffix in (".c", ".h", ".inc"))]
     missing = {f"{text.name}: {name}" for text in texts
                for name in re.findall(r"\b(?:src_c|fastnet|tests|bench|_core|docs)/[\w/]+\.(?:pyx|pxd|pyi|py|inc|md|c|h)\b",
                                       text.read_text(encoding="utf-8"))

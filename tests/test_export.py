@@ -137,14 +137,42 @@ def test_layers_too_wide_for_the_stack_work_in_what_the_caller_passes(rng, tmp_p
     assert "_WORK" not in (tmp_path / "small.c").read_text()
 
 
-def test_rows_of_a_batch_are_single_samples_to_the_bit(dtype, rng, tmp_path):
-    net = random_net(rng, (6, 11, 4), dtype)
+@pytest.mark.parametrize("sizes", [(6, 11, 4), (1, 1), (3, 40, 17), (3, 700, 2)], ids=str)      # two cache lines a neuron, one, none
+def test_rows_of_a_batch_are_the_nets_and_nothing_else_is_written(sizes, dtype, rng, tmp_path):
+    net = random_net(rng, sizes, dtype)
     compiled = Compiled(net, tmp_path, ("gcc", "-O3"))
-    for m in (0, 1, 3, 4, 5, 13):
-        X, Y = rng.standard_normal((m, 6)).astype(dtype), np.full((m + 1, 4), 7, dtype)
+    lanes = 128 // dtype.itemsize
+    for m in (0, 1, 3, lanes // 4, lanes // 4 + 1, lanes // 2, lanes - 1, lanes, lanes + 1, 2 * lanes + 5):
+        X, Y = rng.standard_normal((m, sizes[0])).astype(dtype), np.full((m + 1, sizes[-1]), 7, dtype)
         compiled.call("value_batch", m, X, Y)
-        assert all((row == compiled.value(x)).all() for row, x in zip(Y, X))
+        assert m == 0 or error_in_eps(Y[:m], net.copy(dtype="float64")(X.astype(float)), dtype) <= EPS * (10 if max(sizes) > 100 else 1)
         assert (Y[m] == 7).all()
+
+
+def test_a_nan_in_a_batch_stays_in_its_row(dtype, rng, tmp_path):
+    net = net_of("softmax", dtype, rng)
+    compiled = Compiled(net, tmp_path)
+    X, Y = rng.standard_normal((40, 4)).astype(dtype), np.empty((40, 3), dtype)
+    X[[3, 20, 39]] = np.nan
+    compiled.call("value_batch", 40, X, Y)
+    assert (np.isnan(Y).any(axis=1) == np.isin(np.arange(40), [3, 20, 39])).all()
+
+
+def test_a_large_jacobian_makes_no_large_file_and_still_finds_a_wrong_weight(dtype, rng, tmp_path):
+    need("gcc")
+    net = fn.Network([300, 4, 300], activation="tanh", dtype=dtype, init="lecun", seed=rng)
+    net.export_c(tmp_path / "net.c")
+    net.export_fortran(tmp_path / "net.f90", selftest=tmp_path / "net_test.f90")
+    text = (tmp_path / "net.c").read_text()
+    assert len(text) - text.index("ifdef FASTNET_SELFTEST\n/*") < 400_000
+    assert (tmp_path / "net_test.f90").stat().st_size < 500_000
+    run("gcc", "-O1", "-DFASTNET_SELFTEST", tmp_path / "net.c", "-o", tmp_path / "right", "-lm")
+    assert ": ok" in run(tmp_path / "right")
+    for table in ("wt1", "w1"):                                   # a weight of the last layer, one way and the other
+        at = text.index("0x1.", text.index(f"net_{table}[") + 2000)
+        (tmp_path / "wrong.c").write_text(text[:at] + "0x1.00f" + text[at + 4:])
+        run("gcc", "-O1", "-DFASTNET_SELFTEST", tmp_path / "wrong.c", "-o", tmp_path / "wrong", "-lm")
+        assert "FAILED" in run(tmp_path / "wrong", code=1)
 
 
 def test_y_may_be_x_and_a_vjp_needs_no_y(dtype, rng, tmp_path):

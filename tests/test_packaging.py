@@ -23,7 +23,8 @@ def files():
 
 
 @pytest.mark.parametrize("name", ["py.typed", "__init__.pyi", "_core/__init__.pxd", "_core/types.pxd", "_core/kernels.pxd",
-                                  "_core/backprop.pxd", "_core/layout.pxd", "datasets/digits.npz", "datasets/README.md"])
+                                  "_core/backprop.pxd", "_core/layout.pxd", "embed/capi.pxd", "embed/include/fastnet.h",
+                                  "embed/include/fastnet_python.h", "datasets/digits.npz", "datasets/README.md"])
 def test_the_package_holds(name):
     assert (PACKAGE / name).is_file()
     assert IN_PLACE or f"fastnet/{name}" in files()

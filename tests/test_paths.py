@@ -7,7 +7,7 @@ import pytest
 
 import fastnet as fn
 from fastnet import reference
-from fastnet._core import plan, trainer
+from fastnet._core import kernels, plan, trainer
 from fastnet.training import start_run
 from helpers import ACTIVATIONS, as_lists, error_in_eps, flat, random_net
 
@@ -267,3 +267,18 @@ def test_the_plan_names_a_kernel_for_every_layer(monkeypatch):
         "samples", "narrow", "tiles"]
     monkeypatch.setenv("FASTNET_PATH", "plain")
     assert plan.plan_training((4, 8, 3), 10, 8).path == plan.plan_inference((4, 8, 3), 10).path == "plain"
+
+
+def test_half_vectors_serve_nets_that_would_leave_whole_ones_empty():
+    half = lambda sizes, m, lanes=16, **options: plan.plan_training(sizes, m, lanes, half_lanes=lanes // 2, **options).half
+    assert half((4, 8, 3), 1) and half((4, 8, 3), 10) and half((784, 8, 2), 1) and half((8, 24, 24, 4), 1)
+    assert half((2, 16, 16, 1), 1) and not half((2, 16, 16, 1), 10)         # as much work: chains decide
+    assert not half((784, 30, 10), 1) and not half((64, 128, 128, 10), 32) and not half((8, 32, 32, 4), 1, lanes=8)
+    same = plan.plan_training((4, 8, 3), 1, 8, half_lanes=8)
+    assert not same.half and not plan.plan_training((4, 8, 3), 1, 8).half
+
+
+def test_the_level_is_said_to_run_in_half_vectors():
+    net = fn.Network([4, 8, 3], dtype="float32")
+    halves = kernels.half_lanes(net.dtype) < kernels.lanes(net.dtype)
+    assert ("in half vectors" in str(net.explain(batch_size=10, measure=False))) == halves

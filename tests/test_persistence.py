@@ -182,7 +182,8 @@ def test_the_header_is_ascii_without_escapes(saved):
 
 @pytest.mark.parametrize("name", ["", "my cost", "a,b", 'say "hi"', "back\\slash", "café", "two\nlines", "x" * 65])
 def test_a_name_that_the_format_cannot_hold_is_not_saved(name):
-    net = SimpleNamespace(sizes=(1, 1), activations=("tanh",), cost_function=SimpleNamespace(to_text=lambda: name), dtype=np.dtype("float64"))
+    net = SimpleNamespace(sizes=(1, 1), activations=("tanh",), cost_function=SimpleNamespace(to_text=lambda: name), dtype=np.dtype("float64"),
+                          scaling=None, classes=None)
     with pytest.raises(ValueError, match="net cannot be saved: cost"):
         encode_header(net, bytes(16))
 
@@ -298,7 +299,7 @@ def test_any_json_in_place_of_a_part_of_the_header_is_refused(value, where, scra
 
 @pytest.mark.parametrize("change, reason", [
     ({"format": "pt"}, "not a fastnet file: format must be 'fastnet'; got 'pt'"),
-    ({"format_version": "2", "fastnet_version": "9.0"}, "written by fastnet '9.0'"),
+    ({"format_version": "3", "fastnet_version": "9.0"}, "written by fastnet '9.0'"),
     ({"activations": "tanh,swoosh"}, "swoosh"),
     ({"cost": "happiness"}, "happiness"),
     ({"activations": "tanh"}, "1 activations for 3 layers"),

@@ -170,6 +170,15 @@ def test_rows_shared_out_for_a_prediction_are_seen_too(rng):
     assert {row.thread for row in found.rows if row.operation == "forward"} == {"main", "thread 2"}
 
 
+def test_fits_that_other_threads_take_over_leave_the_profile_alone(rng):
+    """fit_many prepares a run in one thread and trains it in another."""
+    X, Y = data(rng, (10, 3), 100)
+    with fn.profile() as found:
+        fits = fn.fit_many([{"sizes": [10, 20, 3]}] * 4, X, Y, epochs=2, threads=2, seed=0)
+    assert not fits.errors and abs(found.accounted - 1) < 0.03 and all(row.self >= 0 for row in found.rows)
+    assert core.recorder() is None
+
+
 def test_two_threads_have_profiles_of_their_own(rng):
     net, found, errors = fn.Network([10, 20, 3], seed=0), {}, []
     X, Y = data(rng, net.sizes, 100)

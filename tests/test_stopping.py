@@ -22,7 +22,7 @@ class Scripted:
         costs = iter(costs)
         self.seen = []
 
-        def judge(net, samples, validation, metrics, history):
+        def judge(net, samples, validation, metrics, history, targets):
             history.validation_cost.append(next(costs))
             self.seen.append(net.parameters.copy())
 
@@ -32,7 +32,7 @@ class Scripted:
 def scripted_fit(monkeypatch, blobs, costs, **options):
     script = Scripted(monkeypatch, costs)
     net = fn.Network([2, 5, 3], seed=0)
-    history = net.fit(*blobs, epochs=len(costs), validation=0.2, seed=0, learning_rate=0.1, **options)
+    history = net.fit(*blobs, epochs=len(costs), validation=0.2, seed=0, learning_rate=0.1, callbacks=lambda info: None, **options)
     return net, history, script.seen
 
 

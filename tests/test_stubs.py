@@ -26,14 +26,16 @@ METHODS = [(name, node.name) for name, stub in CLASSES.items() for node in stub.
 def stub_signature(function):
     arguments = function.args
     positional = [None] * (len(arguments.args) - len(arguments.defaults)) + arguments.defaults
-    return [(argument.arg, keyword_only, *(() if default is None else (ast.literal_eval(default),)))
-            for group, defaults, keyword_only in ((arguments.args, positional, False),
-                                                  (arguments.kwonlyargs, arguments.kw_defaults, True))
-            for argument, default in zip(group, defaults)]
+    named = [(argument.arg, keyword_only, *(() if default is None else (ast.literal_eval(default),)))
+             for group, defaults, keyword_only in ((arguments.args, positional, False),
+                                                   (arguments.kwonlyargs, arguments.kw_defaults, True))
+             for argument, default in zip(group, defaults)]
+    return named + ([("**" + arguments.kwarg.arg,)] if arguments.kwarg else [])
 
 
 def runtime_signature(function):
-    return [(p.name, p.kind is p.KEYWORD_ONLY, *(() if p.default is p.empty else (p.default,)))
+    return [("**" + p.name,) if p.kind is p.VAR_KEYWORD else
+            (p.name, p.kind is p.KEYWORD_ONLY, *(() if p.default is p.empty else (p.default,)))
             for p in inspect.signature(function).parameters.values()]
 
 
@@ -76,9 +78,16 @@ def test_a_class_has_the_fields_of_its_stub_and_no_public_method_more(name):
     elif [base.id for base in stub.bases] == ["_Optimizer"]:
         assert list(kind.__slots__) == fields
         assert all(hasattr(kind(), node.name) for node in BASES["_Optimizer"].body)
+    elif name in ("Fit", "Fits", "CrossValidation"):
+        X, Y = [[0, 1], [1, 0], [1, 1]], [1, 0, 1]
+        fits = fn.fit_many([{"sizes": [2, 1]}], X, Y, epochs=1)
+        made = {"Fit": fits[0], "Fits": fits, "CrossValidation": fn.cross_validate({"sizes": [2, 1]}, X, Y, folds=2, epochs=1)}
+        assert all(hasattr(made[name], member) for member in stubbed)
     else:
         net = fn.Network([2, 3, 1], seed=0)
-        assert all(hasattr(net if name == "Network" else net.freeze(), member) for member in stubbed)
+        made = {"Network": lambda: net, "FrozenNetwork": net.freeze, "TrainingModel": lambda: fn.TrainingModel(net), "Scaling": fn.Scaling}
+        example = made[name]()
+        assert all(hasattr(example, member) for member in stubbed)
 
 
 def test_the_stubs_name_everything_public():

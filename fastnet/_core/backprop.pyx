@@ -14,6 +14,7 @@ from fastnet._core.kernels cimport Data, activate, dropout_mask, times_prime
 from fastnet._core.laps cimport ACTIVATION, BP2, BP3, BP4, DROPOUT, FORWARD, OUTPUT_DELTA, mark
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
+from fastnet._core.users cimport raise_pending
 
 
 cdef void weighted_input(
@@ -121,7 +122,8 @@ cdef double backpropagate(
 ) except? -1 nogil:
     """Feedforward, then BP1-BP4: target = beta target + alpha Σ_x ∇C_x.  Returns Σ_x C_x.
 
-    An exception of a Python cost leaves the target as it was.
+    An exception of a Python cost leaves the target as it was; one of a Python activation leaves a target
+    that is no parameter to be thrown away.
 
     With alpha = 1/m and beta = 0 the target is the gradient.  With target = parameters,
     alpha = -η/m and beta = 1 this is one step of gradient descent with no gradient array:
@@ -147,4 +149,5 @@ cdef double backpropagate(
         mark(net.profile, BP3, l)
         nabla_w(m, net.sizes[l + 1], net.sizes[l], alpha, delta[l], before, beta, target + net.w[l])
         mark(net.profile, BP4, l)
+    raise_pending(net)
     return cost

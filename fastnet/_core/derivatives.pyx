@@ -26,6 +26,7 @@ from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.samples cimport data_of
 from fastnet._core.second_order cimport Directional, add_hessian_vector, laplacian
 from fastnet._core.types cimport real
+from fastnet._core.users cimport raise_pending
 
 cnp.import_array()
 
@@ -111,7 +112,7 @@ cdef class Derivatives:
         self.run(HESSIAN_VECTOR, X, Y, v, out)
 
     cdef run(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray direction, cnp.ndarray out):
-        if wanted <= UP and planning.plan_derivatives(X.shape[0]) == "tiles":
+        if wanted <= UP and planning.plan_derivatives(X.shape[0], self.net.python) == "tiles":
             if self.single:
                 self.run_packed[float](wanted, X, V, out)
             else:
@@ -279,7 +280,7 @@ cdef int block(
         times_slopes(net.activation[last], m, sweep.k, n, <const real*>z[last], <const real*>a[last], slope, d)
         pull_back(net, m, sweep.k, parameters, x, z, a, slope, d, spare, out, wanted != PARAMETER_JACOBIAN)
     mark(net.profile, PUSH if wanted == JACOBIAN_UP or wanted == UP or wanted == LAPLACIAN else PULL, 0)
-    return 0
+    return raise_pending(net)
 
 
 cdef void transpose_each(Py_ssize_t m, Py_ssize_t p, Py_ssize_t n, const real* columns, real* out) noexcept nogil:

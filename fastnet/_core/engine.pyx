@@ -12,6 +12,7 @@ import numpy as np
 from fastnet._core import plan as planning
 
 from fastnet._core cimport blas
+from fastnet._core.affine cimport Affine, scale, unscale
 from fastnet._core.backprop cimport backpropagate, feedforward
 from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
@@ -23,6 +24,7 @@ from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.samples cimport data_of
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
+from fastnet._core.users cimport raise_pending
 
 cnp.import_array()
 
@@ -71,6 +73,8 @@ cdef class Engine:
     cdef int typenum
     cdef Py_ssize_t n_in, n_out
     cdef object bound_cost                 # keeps alive what net.cost points at
+    cdef Affine before, after              # of inputs and of outputs, where the net scales
+    cdef tuple maps                        # keeps alive what they point at; None: the net does not scale
 
     def __cinit__(self):
         self.net = NULL
@@ -90,7 +94,26 @@ cdef class Engine:
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]
         self.n_out = sizes[len(sizes) - 1]
-        self.direct = planning.fast_paths()
+        self.direct = planning.fast_paths() and not self.net.python
+
+    def _scale(self, cnp.ndarray before_offset, cnp.ndarray before_factor, cnp.ndarray after_offset, cnp.ndarray after_factor):
+        """Scale inputs and unscale outputs from now on; float64 vectors, or None: as they are.
+
+        The short ways in then know no array any more (no type is -1): a net that does not scale never asks.
+        """
+        self.maps = (before_offset, before_factor, after_offset, after_factor)
+        self.before = Affine(NULL, NULL)
+        self.after = Affine(NULL, NULL)
+        if before_offset is not None:
+            self.before = Affine(<const double*>before_offset.data, <const double*>before_factor.data)
+        if after_offset is not None:
+            self.after = Affine(<const double*>after_offset.data, <const double*>after_factor.data)
+        if before_offset is None and after_offset is None:
+            self.maps = None
+        self.typenum = -1 if self.maps is not None else self.own_typenum()
+
+    cdef int own_typenum(self):
+        return cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
 
     def _lay_out(self, tuple sizes not None, tuple activation not None, cost, cnp.ndarray parameters not None):
         """Take over a flat parameter vector, followed by 64 readable bytes, for a net of these layers
@@ -111,6 +134,10 @@ cdef class Engine:
             shape[0], shape[1] = cnp.PyArray_DIM(<cnp.ndarray>X, 0), self.n_out
             out = cnp.PyArray_EMPTY(2, shape, self.typenum, 0)
             self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        if self.maps is not None and self.direct and is_vector(X, self.own_typenum(), self.n_in):
+            out = cnp.PyArray_EMPTY(1, &n_out, self.own_typenum(), 0)
+            self.infer_scaled(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         return self._predict(X, None, 1)
 
@@ -151,6 +178,10 @@ cdef class Engine:
         if (threads is ONE and is_matrix(X, self.typenum, self.n_in)
                 and is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X)):
             self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
+            return out
+        if (self.maps is not None and self.direct and is_vector(X, self.own_typenum(), self.n_in)
+                and is_target(out, self.own_typenum(), self.n_out)):
+            self.infer_scaled(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         return self._predict(X, out, threads)
 
@@ -214,6 +245,27 @@ cdef class Engine:
             current().close(region)
         return 0
 
+    cdef int infer_scaled(self, cnp.ndarray X, cnp.ndarray out) except -1:
+        if self.single:
+            return self.infer_scaled_typed[float](<const float*>cnp.PyArray_DATA(X), <float*>cnp.PyArray_DATA(out))
+        return self.infer_scaled_typed[double](<const double*>cnp.PyArray_DATA(X), <double*>cnp.PyArray_DATA(out))
+
+    cdef int infer_scaled_typed(self, const real* x, real* out) except -1:
+        """One sample between its two maps."""
+        cdef char stack[STACK_BYTES]
+        cdef Scratch scratch
+        cdef real* scaled = <real*>stack
+        if self.before.offset != NULL:
+            if self.n_in * <Py_ssize_t>sizeof(real) > STACK_BYTES:
+                scratch = Scratch(self.n_in * sizeof(real))
+                scaled = <real*>scratch.memory
+            scale(self.n_in, &self.before, x, scaled)
+            x = scaled
+        self.infer_typed[real](x, out)
+        if self.after.offset != NULL:
+            unscale(self.n_out, &self.after, out)
+        return 0
+
     cdef double flops_a_row(self):
         """Multiplications and additions of a forward pass, one sample."""
         return 2.0 * self.net.n_parameters
@@ -225,7 +277,7 @@ cdef class Engine:
 
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; out must not overlap X."""
-        plan = planning.plan_inference(self.sizes, X.shape[0])
+        plan = planning.plan_inference(self.sizes, X.shape[0], python=self.net.python)
         if plan.path == "plain":
             blas.load()
         if self.single:
@@ -261,6 +313,7 @@ cdef class Engine:
             work = Workspace.for_inference(self.net, rows, sizeof(real))
             with nogil:
                 predict_blocks(&net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
+                raise_pending(self.net)
         self.unwatch(region)
 
     def _forward_into(self, cnp.ndarray X not None, list z, list a):
@@ -284,13 +337,14 @@ cdef class Engine:
             if net.profile != NULL:
                 step_begins(net.profile, m)
             feedforward(&net, m, parameters, x, <real**>work.z, <real**>work.a)
+            raise_pending(self.net)
         self.unwatch(region)
 
     # -- cost and gradient ---------------------------------------------------
 
     def _cost_of(self, X, cnp.ndarray Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
         """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
-        cdef bint tiles = (planning.plan_inference(self.sizes, len(X)).path in ("narrow", "tiles")
+        cdef bint tiles = (planning.plan_inference(self.sizes, len(X), python=self.net.python).path in ("narrow", "tiles")
                            and self.net.cost.kind != PYTHON_COST)
         if tiles:
             return self.evaluate_typed[float](X, Y, weight, out) if self.single else \

@@ -16,6 +16,7 @@ from fastnet._core.kernels cimport Data, Descent, Progress, add_noise, begin_ste
 from fastnet._core.laps cimport COST, GATHER, STEP, UPDATE, mark, step_begins
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
+from fastnet._core.users cimport raise_pending
 
 cdef enum:
     MASKED = 256               # inputs that are dropped or kept at a time
@@ -79,6 +80,7 @@ cdef double total_cost(
                             <const real*>work.z[last], <const real*>work.a[last], <real*>work.delta[last])
         mark(net.profile, COST, last)
         start += m
+    raise_pending(net)
     return cost
 
 

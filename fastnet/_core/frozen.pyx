@@ -8,6 +8,7 @@ import numpy as np
 
 from fastnet._core import plan as planning
 
+from fastnet._core.capsule cimport capsule_of
 from fastnet._core.kernels cimport NARROW, Data, PackedNet, predict_narrow
 from fastnet._core.laps cimport enter, leave, step_begins
 from fastnet._core.layout cimport Layout, free_layout, new_layout
@@ -92,8 +93,13 @@ cdef class FrozenEngine:
 
     @property
     def _address(self):
-        """Where the packed net lies, as kernels.CALLS take it; valid as long as this object lives."""
+        """Where the packed net lies, the fastnet_net of fastnet.h; valid as long as this object lives."""
         return <uintptr_t>&self.packed.net
+
+    @property
+    def _capsule(self):
+        """The same in a capsule that keeps this object alive."""
+        return capsule_of(self, &self.packed.net, "fastnet_net")
 
     def jacobian(self, X, out=None):
         """∂a^L/∂x at a batch (m, n_in) or one sample (n_in,), into `out` if it is given.

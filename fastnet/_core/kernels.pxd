@@ -45,6 +45,10 @@ cdef extern from "fastnet_kernels.h" nogil:
     int IDENTITY "FASTNET_identity"
     bint cost_needs_z "fastnet_cost_needs_z"(int cost, int activation)
 
+    enum:
+        F32 "FASTNET_F32"
+        F64 "FASTNET_F64"
+
     ctypedef struct Progress "fastnet_progress":
         Py_ssize_t rows, steps
         double cost
@@ -98,28 +102,40 @@ cdef extern from "fastnet_kernels.h" nogil:
 
     int NARROW "FASTNET_NARROW"
 
-    ctypedef struct PackedNet "fastnet_packed":
+    ctypedef struct PackedNet "fastnet_net":
         size_t n_layers, width
         TrainerLayer* layer
         size_t input_ld
         const void* zeros
         const void* kernels
+        int precision
         Table* profile
 
-    ctypedef struct activation_f32 "fastnet_activation_f32":
-        void (*value)(size_t n, const float* z, float* a) noexcept nogil
-        void (*prime)(size_t n, const float* z, const float* a, float* delta) noexcept nogil
-        void (*second)(size_t n, const float* z, const float* a, float* out) noexcept nogil
-        bint reads_z, by_row
+    ctypedef struct Model "fastnet_model":
+        Layout layout
 
-    ctypedef struct activation_f64 "fastnet_activation_f64":
-        void (*value)(size_t n, const double* z, double* a) noexcept nogil
-        void (*prime)(size_t n, const double* z, const double* a, double* delta) noexcept nogil
-        void (*second)(size_t n, const double* z, const double* a, double* out) noexcept nogil
-        bint reads_z, by_row
+    ctypedef struct Api "fastnet_api":
+        const char* (*error_text)(int code) noexcept nogil
+        size_t (*model_bytes)(size_t n_layers) noexcept nogil
+        int (*model_init)(Model* model, size_t n_bytes, int precision, size_t n_layers, const size_t* sizes,
+                          const int* activations, int cost, double cost_parameter) noexcept nogil
+
+    int N_ACTIVATIONS "FASTNET_N_ACTIVATIONS"
+    int MAX_USERS "FASTNET_MAX_USERS"
+    bint reads_z "fastnet_activation_reads_z"(int code)
+    bint by_row "fastnet_activation_by_row"(int code)
+
+    ctypedef struct UsersActivation "fastnet_users_activation":
+        void* value
+        void* derivative
+        void* second
+        void* context
+        bint python
 
     ctypedef struct fastnet_kernels_f32:
-        activation_f32* activation
+        void (*activate)(int activation, size_t n, const float* z, float* a) noexcept nogil
+        void (*times_prime)(int activation, size_t n, const float* z, const float* a, float* delta) noexcept nogil
+        void (*second_derivative)(int activation, size_t n, const float* z, const float* a, float* out) noexcept nogil
         double (*output_delta)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
                                size_t width, const float* z, const float* a, float* delta) noexcept nogil
         double (*output_cost)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
@@ -134,6 +150,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      float* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const float* packed, size_t lane_stride, size_t depth_stride,
                        float* w) noexcept nogil
+        size_t (*place)(const Layout*, const float* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
@@ -168,7 +185,9 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*roof_update)(size_t n, size_t passes, float shift, float* x) noexcept nogil
 
     ctypedef struct fastnet_kernels_f64:
-        activation_f64* activation
+        void (*activate)(int activation, size_t n, const double* z, double* a) noexcept nogil
+        void (*times_prime)(int activation, size_t n, const double* z, const double* a, double* delta) noexcept nogil
+        void (*second_derivative)(int activation, size_t n, const double* z, const double* a, double* out) noexcept nogil
         double (*output_delta)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
                                size_t width, const double* z, const double* a, double* delta) noexcept nogil
         double (*output_cost)(const Cost*, int activation, const Data*, size_t start, size_t m, size_t n, size_t ld,
@@ -183,6 +202,7 @@ cdef extern from "fastnet_kernels.h" nogil:
                      double* packed) noexcept nogil
         void (*unpack)(size_t lanes, size_t depth, const double* packed, size_t lane_stride, size_t depth_stride,
                        double* w) noexcept nogil
+        size_t (*place)(const Layout*, const double* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
@@ -218,16 +238,15 @@ cdef extern from "fastnet_kernels.h" nogil:
 
 cdef const fastnet_kernels_f32** f32    # f32[0]: the float table in use
 cdef const fastnet_kernels_f64** f64    # f64[0]: the double table in use
-
-
-cdef inline bint reads_z(int code) noexcept nogil:
-    """Whether σ' and σ'' are taken from z, which training then keeps."""
-    return f64[0].activation[code].reads_z
+cdef const fastnet_kernels_f32** half32 # the same with vectors half as wide, where a level has them
+cdef const fastnet_kernels_f64** half64
+cdef UsersActivation* users             # (MAX_USERS,) activations of the user's own; see users.pyx
+cdef const Api* api                     # the functions of fastnet.h
 
 
 cdef inline Py_ssize_t calls_for(int code, Py_ssize_t m) noexcept nogil:
     """How many calls an activation takes for m rows: one, or one a row where it couples a row's values."""
-    return m if f64[0].activation[code].by_row else 1
+    return m if by_row(code) else 1
 
 
 cdef inline void activate(int code, Py_ssize_t m, Py_ssize_t n, const real* z, real* a) noexcept nogil:
@@ -236,9 +255,9 @@ cdef inline void activate(int code, Py_ssize_t m, Py_ssize_t n, const real* z, r
     cdef Py_ssize_t count = n if calls == m else m * n
     for i in range(calls):
         if real is float:
-            f32[0].activation[code].value(count, z + i * n, a + i * n)
+            f32[0].activate(code, count, z + i * n, a + i * n)
         else:
-            f64[0].activation[code].value(count, z + i * n, a + i * n)
+            f64[0].activate(code, count, z + i * n, a + i * n)
 
 
 cdef inline void times_prime(
@@ -249,9 +268,9 @@ cdef inline void times_prime(
     cdef Py_ssize_t count = n if calls == m else m * n
     for i in range(calls):
         if real is float:
-            f32[0].activation[code].prime(count, z + i * n, a + i * n, delta + i * n)
+            f32[0].times_prime(code, count, z + i * n, a + i * n, delta + i * n)
         else:
-            f64[0].activation[code].prime(count, z + i * n, a + i * n, delta + i * n)
+            f64[0].times_prime(code, count, z + i * n, a + i * n, delta + i * n)
 
 
 cdef inline void second_derivative(
@@ -262,9 +281,9 @@ cdef inline void second_derivative(
     cdef Py_ssize_t count = n if calls == m else m * n
     for i in range(calls):
         if real is float:
-            f32[0].activation[code].second(count, z + i * n, a + i * n, out + i * n)
+            f32[0].second_derivative(code, count, z + i * n, a + i * n, out + i * n)
         else:
-            f64[0].activation[code].second(count, z + i * n, a + i * n, out + i * n)
+            f64[0].second_derivative(code, count, z + i * n, a + i * n, out + i * n)
 
 
 cdef inline double output_delta_kernel(
@@ -329,6 +348,14 @@ cdef inline size_t padded(size_t n, real* dummy=NULL) noexcept nogil:
         return f64[0].padded(n)
 
 
+cdef inline size_t padded_by(const void* kernels, size_t n, real* dummy=NULL) noexcept nogil:
+    """n rounded up to whole vectors of a table of kernels."""
+    if real is float:
+        return (<const fastnet_kernels_f32*>kernels).padded(n)
+    else:
+        return (<const fastnet_kernels_f64*>kernels).padded(n)
+
+
 cdef inline void pack(
     size_t lanes, size_t depth, const real* w, size_t lane_stride, size_t depth_stride, real* packed,
 ) noexcept nogil:
@@ -339,14 +366,32 @@ cdef inline void pack(
         f64[0].pack(lanes, depth, w, lane_stride, depth_stride, packed)
 
 
-cdef inline void unpack(
-    size_t lanes, size_t depth, const real* packed, size_t lane_stride, size_t depth_stride, real* w,
+cdef inline void pack_by(
+    const void* kernels, size_t lanes, size_t depth, const real* w, size_t lane_stride, size_t depth_stride, real* packed,
 ) noexcept nogil:
-    """Panels back into w."""
+    """w into panels (src_c/packing.inc), as a table of kernels wants them."""
     if real is float:
-        f32[0].unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+        (<const fastnet_kernels_f32*>kernels).pack(lanes, depth, w, lane_stride, depth_stride, packed)
     else:
-        f64[0].unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+        (<const fastnet_kernels_f64*>kernels).pack(lanes, depth, w, lane_stride, depth_stride, packed)
+
+
+cdef inline void unpack_by(
+    const void* kernels, size_t lanes, size_t depth, const real* packed, size_t lane_stride, size_t depth_stride, real* w,
+) noexcept nogil:
+    """Such panels back into w."""
+    if real is float:
+        (<const fastnet_kernels_f32*>kernels).unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+    else:
+        (<const fastnet_kernels_f64*>kernels).unpack(lanes, depth, packed, lane_stride, depth_stride, w)
+
+
+cdef inline const void* table(bint half, real* dummy=NULL) noexcept nogil:
+    """fastnet_kernels_f32 or _f64 as they are in use, or those with half vectors."""
+    if real is float:
+        return half32[0] if half else f32[0]
+    else:
+        return half64[0] if half else f64[0]
 
 
 cdef inline size_t count_nonzero(size_t n, const real* x) noexcept nogil:
@@ -368,32 +413,38 @@ cdef inline void compress(
 
 
 cdef inline void minibatch_epoch(
-    TrainerNet* net, const Data* data, Descent* descent, size_t batch_size, size_t max_rows,
+    const void* kernels, TrainerNet* net, const Data* data, Descent* descent, size_t batch_size, size_t max_rows,
     size_t first_share, size_t end_share, Progress* progress, real* dummy=NULL,
 ) noexcept nogil:
     """Batches from progress.rows on, in register tiles, by some shares (src_c/minibatch.inc)."""
     if real is float:
-        f32[0].minibatch_epoch(net, data, descent, batch_size, max_rows, first_share, end_share, progress)
+        (<const fastnet_kernels_f32*>kernels).minibatch_epoch(
+            net, data, descent, batch_size, max_rows, first_share, end_share, progress)
     else:
-        f64[0].minibatch_epoch(net, data, descent, batch_size, max_rows, first_share, end_share, progress)
+        (<const fastnet_kernels_f64*>kernels).minibatch_epoch(
+            net, data, descent, batch_size, max_rows, first_share, end_share, progress)
 
 
 cdef inline void online_epoch(
-    const TrainerNet* net, const Data* data, Descent* descent, size_t max_rows, Progress* progress, real* dummy=NULL,
+    const void* kernels, const TrainerNet* net, const Data* data, Descent* descent, size_t max_rows, Progress* progress,
+    real* dummy=NULL,
 ) noexcept nogil:
     """Samples from progress.rows on, one a step (src_c/online.inc)."""
     if real is float:
-        f32[0].online_epoch(net, data, descent, max_rows, progress)
+        (<const fastnet_kernels_f32*>kernels).online_epoch(net, data, descent, max_rows, progress)
     else:
-        f64[0].online_epoch(net, data, descent, max_rows, progress)
+        (<const fastnet_kernels_f64*>kernels).online_epoch(net, data, descent, max_rows, progress)
 
 
 cdef inline void infer(const Layout* net, const real* parameters, const real* x, real* out, real* work) noexcept nogil:
-    """One sample from the flat parameter vector (src_c/infer.inc); work holds 2 net.width values."""
+    """One sample from the flat parameter vector (src_c/infer.inc); work holds 2 net.width values.
+
+    In half vectors: sums over lanes are then shorter, and rows of weights seldom fill whole ones.
+    """
     if real is float:
-        f32[0].infer(net, parameters, x, out, work)
+        half32[0].infer(net, parameters, x, out, work)
     else:
-        f64[0].infer(net, parameters, x, out, work)
+        half64[0].infer(net, parameters, x, out, work)
 
 
 cdef inline void begin_step(Update* update, Running* running, double rate, double cost) noexcept nogil:

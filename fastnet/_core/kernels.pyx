@@ -4,7 +4,6 @@ This module alone is linked with src_c/.
 """
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uintptr_t
 
 import os
 
@@ -18,6 +17,8 @@ cnp.import_array()
 cdef extern from "fastnet_kernels.h" nogil:
     const fastnet_kernels_f32* fastnet_f32
     const fastnet_kernels_f64* fastnet_f64
+    const fastnet_kernels_f32* fastnet_half_f32
+    const fastnet_kernels_f64* fastnet_half_f64
     int fastnet_n_levels()
     const char* fastnet_level_name(int level)
     int fastnet_level()
@@ -26,26 +27,17 @@ cdef extern from "fastnet_kernels.h" nogil:
     const char* fastnet_cost_name(int code)
     const char* fastnet_optimizer_name(int code)
     int fastnet_optimizer_states(int code)
-    int fastnet_activation_reads_z(int code)
-    int fastnet_activation_by_row(int code)
+    UsersActivation fastnet_users[]
     const char* fastnet_compiler()
     const char* fastnet_compile_flags()
-    # functions for other code; here only their addresses count, the header has their arguments
-    void fastnet_workspace_f32()
-    void fastnet_value_f32()
-    void fastnet_jacobian_f32()
-    void fastnet_value_and_jacobian_f32()
-    void fastnet_jvp_f32()
-    void fastnet_vjp_f32()
-    void fastnet_workspace_f64()
-    void fastnet_value_f64()
-    void fastnet_jacobian_f64()
-    void fastnet_value_and_jacobian_f64()
-    void fastnet_jvp_f64()
-    void fastnet_vjp_f64()
+    const Api fastnet_api_table
 
 f32 = &fastnet_f32
 f64 = &fastnet_f64
+half32 = &fastnet_half_f32
+half64 = &fastnet_half_f64
+api = &fastnet_api_table
+users = fastnet_users
 
 
 cdef tuple names_of(const char* (*name_of)(int) noexcept nogil):
@@ -59,27 +51,9 @@ ACTIVATIONS = names_of(fastnet_activation_name)    # by code
 COSTS = names_of(fastnet_cost_name)                # by code
 OPTIMIZERS = names_of(fastnet_optimizer_name)      # by code
 OPTIMIZER_STATES = tuple([fastnet_optimizer_states(code) for code in range(len(OPTIMIZERS))])    # vectors, by code
-READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if fastnet_activation_reads_z(code))
-BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if fastnet_activation_by_row(code))
+READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if reads_z(code))
+BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if by_row(code))
 LEVELS = names_of(fastnet_level_name)              # that this processor can run, weakest first
-CALLS = {    # a packed net's functions for other code: addresses, by dtype
-    "float32": {
-        "workspace": <uintptr_t><void*>fastnet_workspace_f32,
-        "value": <uintptr_t><void*>fastnet_value_f32,
-        "jacobian": <uintptr_t><void*>fastnet_jacobian_f32,
-        "value_and_jacobian": <uintptr_t><void*>fastnet_value_and_jacobian_f32,
-        "jvp": <uintptr_t><void*>fastnet_jvp_f32,
-        "vjp": <uintptr_t><void*>fastnet_vjp_f32,
-    },
-    "float64": {
-        "workspace": <uintptr_t><void*>fastnet_workspace_f64,
-        "value": <uintptr_t><void*>fastnet_value_f64,
-        "jacobian": <uintptr_t><void*>fastnet_jacobian_f64,
-        "value_and_jacobian": <uintptr_t><void*>fastnet_value_and_jacobian_f64,
-        "jvp": <uintptr_t><void*>fastnet_jvp_f64,
-        "vjp": <uintptr_t><void*>fastnet_vjp_f64,
-    },
-}
 COMPILER = fastnet_compiler().decode()
 COMPILE_FLAGS = fastnet_compile_flags().decode()
 
@@ -105,6 +79,11 @@ select_level(os.environ.get("FASTNET_CPU") or LEVELS[len(LEVELS) - 1])
 def lanes(dtype):
     """Values of float32 or float64 that a vector holds at the level in use."""
     return padded[float](1) if dtype == np.float32 else padded[double](1)
+
+
+def half_lanes(dtype):
+    """The same of a vector half as wide, where there are kernels with such; else of any."""
+    return padded_by[float](half32[0], 1) if dtype == np.float32 else padded_by[double](half64[0], 1)
 
 
 FUNCTIONS = {"exp": -1, "log": -2, "log1p": -3}
@@ -141,6 +120,17 @@ cdef apply(int code, str order, cnp.ndarray z, cnp.ndarray a, cnp.ndarray out, r
         second_derivative(code, m, n, <real*>z.data, <real*>a.data, <real*>out.data)
     else:
         activate(code, m, n, <real*>z.data, <real*>out.data)
+
+
+def by_code(int code, str wanted, cnp.ndarray z not None):
+    """"value", "derivative" or "second_derivative" of an elementwise activation at z, contiguous."""
+    cdef cnp.ndarray out = np.ones_like(z)
+    order = {"value": "value", "derivative": "prime", "second_derivative": "second"}[wanted]
+    if z.dtype == np.float32:
+        apply[float](code, order, z, z, out)
+    else:
+        apply[double](code, order, z, z, out)
+    return out
 
 
 def is_finite(cnp.ndarray x not None):

@@ -25,6 +25,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Py_ssize_t n_parameters
         Py_ssize_t width           # neurons of the widest layer, the input not counted, in whole vectors of any level
         Table* profile             # of the call that has this copy, or NULL
+        bint python                # some activation calls Python functions
 
 cdef enum:
     ALIGNMENT = 64                 # bytes: no vector straddles a cache line

@@ -7,7 +7,7 @@ Work space: one aligned block, carved here and nowhere else, so that kernels nev
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport uintptr_t
 
-from fastnet._core.kernels cimport reads_z
+from fastnet._core.kernels cimport N_ACTIVATIONS, reads_z, users
 
 cdef Layout* new_layout(tuple sizes, tuple activation) except NULL:
     cdef Py_ssize_t l, n_layers = len(activation)
@@ -26,6 +26,8 @@ cdef Layout* new_layout(tuple sizes, tuple activation) except NULL:
     for l in range(n_layers):
         layout.sizes[l + 1] = sizes[l + 1]
         layout.activation[l] = activation[l]
+        if layout.activation[l] >= N_ACTIVATIONS and users[layout.activation[l] - N_ACTIVATIONS].python:
+            layout.python = True
         layout.w[l] = layout.n_parameters
         layout.b[l] = layout.w[l] + layout.sizes[l + 1] * layout.sizes[l]
         layout.n_parameters = layout.b[l] + layout.sizes[l + 1]

@@ -35,3 +35,5 @@ cdef inline Data rows_of(const void* x, Py_ssize_t m) noexcept nogil:
 
 
 cdef Packed new_packed(const Layout* layout, const real* parameters, bint derivatives)
+
+cdef void repack(Packed packed, const Layout* layout, const real* parameters) noexcept nogil

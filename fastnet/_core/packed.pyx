@@ -5,20 +5,12 @@ The work space of a call belongs to the caller; `work_bytes` says how much it ta
 
 from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from libc.stdint cimport uintptr_t
-from libc.string cimport memcpy
-
-from fastnet._core import plan as planning
 
 from fastnet._core cimport kernels
-from fastnet._core.kernels cimport (
-    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES, Data, PackedNet, TrainerLayer, pack, padded,
-)
+from fastnet._core.kernels cimport F32, F64, Data, PackedNet, TrainerLayer
 from fastnet._core.laps cimport PACK, lap
-from fastnet._core.layout cimport ALIGNMENT, Cost, Layout, aligned, stride_for, take
+from fastnet._core.layout cimport ALIGNMENT, Cost, Layout, aligned
 from fastnet._core.types cimport real
-
-
-cdef dict BACKWARDS = {"tiles": BACKWARD_DIRECT, "transposed tiles": BACKWARD_TRANSPOSED, "dots": BACKWARD_DOTS}
 
 
 cdef class Packed:
@@ -81,56 +73,33 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     """Pack the flat parameter vector of a net; for derivatives every layer may lie there twice,
     the other side in its lanes."""
     cdef Packed packed = Packed.__new__(Packed)
-    cdef Py_ssize_t l, p, n
     packed.f32 = kernels.f32[0]
     packed.f64 = kernels.f64[0]
     packed.net.kernels = <const void*>packed.f32 if real is float else <const void*>packed.f64
-    packed.net.n_layers = layout.n_layers
+    packed.net.precision = F32 if real is float else F64
     packed.layers = PyMem_RawCalloc(layout.n_layers, sizeof(TrainerLayer))
     packed.net.layer = <TrainerLayer*>packed.layers
     if packed.layers == NULL:
         raise MemoryError("no memory to pack a net")
-    cdef Py_ssize_t n_bytes = place[real](layout, &packed.net, derivatives, NULL)
+    cdef size_t n_bytes = place[real](packed, layout, parameters, derivatives, NULL)
     packed.memory = PyMem_RawCalloc(n_bytes + ALIGNMENT, 1)
     if packed.memory == NULL:
         raise MemoryError(f"no memory to pack a net: {n_bytes} bytes")
-    place[real](layout, &packed.net, derivatives, <char*>aligned(<uintptr_t>packed.memory))
-    for l in range(layout.n_layers):
-        p, n = layout.sizes[l], layout.sizes[l + 1]
-        if packed.net.layer[l].lanes == INPUTS_IN_LANES:
-            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>packed.net.layer[l].w)
-        else:
-            pack[real](n, p, parameters + layout.w[l], p, 1, <real*>packed.net.layer[l].w)
-        if packed.net.layer[l].backward == BACKWARD_TRANSPOSED:
-            pack[real](p, n, parameters + layout.w[l], 1, p, <real*>packed.net.layer[l].transposed)
-        memcpy(packed.net.layer[l].b, parameters + layout.b[l], layout.sizes[l + 1] * sizeof(real))
+    place[real](packed, layout, parameters, derivatives, <char*>aligned(<uintptr_t>packed.memory))
     packed.net.profile = layout.profile
     if layout.profile != NULL:
         lap(layout.profile, PACK, 0)
     return packed
 
 
-cdef Py_ssize_t place(const Layout* layout, PackedNet* net, bint derivatives, char* base, real* dummy=NULL):
-    """Point every layer into memory from `base` on; returns the bytes that takes."""
-    cdef Py_ssize_t l, n_padded, weights, used = 0
-    cdef TrainerLayer* layer
-    for l in range(layout.n_layers):
-        layer = net.layer + l
-        n_padded = padded[real](layout.sizes[l + 1])
-        layer.p, layer.n = layout.sizes[l], layout.sizes[l + 1]
-        layer.ld = stride_for(n_padded, sizeof(real))
-        layer.activation = layout.activation[l]
-        layer.lanes = INPUTS_IN_LANES if planning.inputs_in_lanes(l, layer.p, layer.n, padded[real](1)) else OUTPUTS_IN_LANES
-        weights = padded[real](layer.p) * layer.n if layer.lanes == INPUTS_IN_LANES else n_padded * layer.p
-        layer.w = take(base, &used, weights * sizeof(real))
-        layer.b = take(base, &used, n_padded * sizeof(real))
-        net.width = max(net.width, layer.ld)
-        if derivatives:
-            layer.backward = BACKWARDS[planning.backward(layer.lanes == INPUTS_IN_LANES, layer.p, layer.n, padded[real](1))]
-            layer.transposed = layer.w
-            if layer.backward == BACKWARD_TRANSPOSED:
-                layer.transposed = take(base, &used, padded[real](layer.p) * layer.n * sizeof(real))
-    if derivatives:
-        net.input_ld = stride_for(padded[real](layout.sizes[0]), sizeof(real))
-        net.zeros = take(base, &used, max(net.width, net.input_ld) * sizeof(real))
-    return used
+cdef void repack(Packed packed, const Layout* layout, const real* parameters) noexcept nogil:
+    """Other parameters into the room of a net that was not packed for derivatives."""
+    place[real](packed, layout, parameters, False, <char*>aligned(<uintptr_t>packed.memory))
+
+
+cdef size_t place(Packed packed, const Layout* layout, const real* parameters, bint derivatives, char* base) noexcept nogil:
+    """src_c/place.inc, for the kernels of this packing."""
+    if real is float:
+        return packed.f32.place(layout, parameters, derivatives, base, &packed.net)
+    else:
+        return packed.f64.place(layout, parameters, derivatives, base, &packed.net)

@@ -1,6 +1,6 @@
-"""Which kernel serves which layer: the one place that decides.
+"""Which kernel serves which layer: the one place that decides, but for how a net packed for inference lies.
 
-Every threshold stands here with what it rests on.
+That is src_c/place.inc's, for programs without Python.  Every threshold stands here with what it rests on.
 FASTNET_PATH=plain switches the fast paths off: the plain engine then does everything.
 """
 
@@ -15,7 +15,8 @@ WIDE_ROWS = 512
 WIDE_WEIGHTS = 200_000  # weights from which a block has WIDE_ROWS
 
 # The work of a step is counted in vector operations: one multiply-add of a whole vector each.  What
-# else a kernel does is counted in the same coin:
+# else a kernel does is counted in the same coin.  bench/thresholds.py times the ways that are not taken: 1.01 to 2.3
+# times as long as those that are, on eleven layers and batches.
 TRANSPOSE = 6           # to turn one vector of weights round: log2(lanes) shuffles, a load and a store
 DOT = 3                 # to sum a vector's lanes, taken many at a time: two shuffles and an addition a vector
 
@@ -37,6 +38,7 @@ class TrainingPlan(NamedTuple):
     shares: int                # parts that a step is divided into: threads side by side
     sparse: bool               # zeros of the inputs are skipped
     layers: tuple
+    half: bool = False         # by kernels with vectors of half the width
 
 
 def fast_paths():
@@ -47,7 +49,8 @@ def fast_paths():
     return path == "fast"
 
 
-def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False, python_cost=False):
+def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False, python=False,
+                  half_lanes=None):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -57,6 +60,8 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
         Not above the number of samples.
     lanes : int
         Values of the net's dtype that a vector holds.
+    half_lanes : int, optional
+        Values that a vector of half the width holds, where there are kernels with such vectors.
     density : float
         Fraction of the inputs that is not 0.
     threads : int
@@ -65,18 +70,21 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
         Gradient descent and nothing else: all that the online path knows.
     dense : bool
         Inputs are changed on the way in, so that zeros don't stay.
-    python_cost : bool
-        The cost is Python functions: only the plain engine calls them.
+    python : bool
+        The cost or an activation is Python functions: only the plain engine calls them.
 
     Returns
     -------
     TrainingPlan
     """
     n_layers = len(sizes) - 1
-    if python_cost or not fast_paths():
+    if python or not fast_paths():
         return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
     if dense:
         density = 1.0
+    if half_lanes is not None and half_is_faster(sizes, batch_size, lanes, half_lanes, batch_size == 1 and bare):
+        chosen = plan_training(sizes, batch_size, half_lanes, density, threads, bare)
+        return chosen._replace(half=True)
     if batch_size == 1 and bare:
         sparse = density < SPARSE_ONLINE
         first = (LayerPlan("outputs", "nonzeros", None, "nonzeros") if sparse else
@@ -93,6 +101,26 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
                         sparse, tuple(layers))
 
 
+# Half vectors where that saves this factor of the work at least, or, one sample a step, for nets of no more parameters
+# than that and no more work: there chains of operations decide, and sums over fewer lanes are shorter.  Measured with
+# AVX2 in place of AVX-512, Zen 4, time of whole / of half vectors: online [4, 8, 3] 1.21, [8, 24, 24, 4] 1.30,
+# [784, 8, 2] 1.48 (work 2.0); same work: [2, 16, 16, 1] 1.17, [8, 32, 32, 4] 1.08, [8, 48, 48, 4] 1.00, [784, 30, 10]
+# 0.85, and float64 [8, 32, 32, 4] 0.91 (work 1.09); batch 10 [4, 8, 3] 1.28, [2, 16, 16, 1] 0.91.
+HALF_SAVES = 1.15
+HALF_PARAMETERS = 1000
+
+
+def half_is_faster(sizes, m, lanes, half_lanes, online):
+    """Whether vectors of half_lanes serve a net better; a whole vector costs twice a half one."""
+    def work(lanes):
+        layers = [(p, n) if l == 0 else (n, p) if online or plan_layer(l, p, n, m, lanes).lanes == "inputs" else (p, n)
+                  for l, (p, n) in enumerate(zip(sizes, sizes[1:]))]
+        return lanes * sum(depth * -(-across // lanes) for depth, across in layers)
+    saved = work(lanes) / work(half_lanes)
+    n_parameters = sum(p * n + n for p, n in zip(sizes, sizes[1:]))
+    return half_lanes < lanes and (saved >= HALF_SAVES or online and n_parameters <= HALF_PARAMETERS and saved >= 1)
+
+
 def plan_layer(l, p, n, m, lanes):
     """The cheapest way through layer l, p inputs to n outputs, for m samples."""
     n_vectors, p_vectors = -(-n // lanes), -(-p // lanes)
@@ -106,10 +134,11 @@ def plan_layer(l, p, n, m, lanes):
     return LayerPlan("outputs", "tiles", way, "tiles")
 
 
-# Below these densities of the inputs zeros are skipped.  Measured on MNIST alone, float32, where 19 % are not 0:
-# [784, 30, 10] online 0.8 us in place of 1.5, batch 128 101 in place of 132; where they cross is estimated.
+# Below these densities of the inputs zeros are skipped.  Time with zeros skipped over dense, at 20, 30, 40, 50 % that
+# are not 0 (bench/thresholds.py, float32, AVX-512): [784, 30, 10] online 0.43, 0.71, 0.85, 0.90; [784, 100, 10] 0.40, 0.64,
+# 0.86, 1.13; batch 10 0.52, 0.78, 1.05, 1.30; batch 128 0.57, 0.85, 1.15, 1.43; [784, 100, 10] batch 32 0.57, 0.88, 1.23.
 SPARSE_ONLINE = 0.5
-SPARSE_MINIBATCH = 0.3
+SPARSE_MINIBATCH = 0.35
 
 # A step of fewer vector operations a thread is not worth dividing.  Counted, some 3 microseconds a thread.
 SHARE_OPERATIONS = 10_000
@@ -140,14 +169,17 @@ class InferencePlan(NamedTuple):
     threads: int
 
 
-# Counted: packing costs about as much as the products of PACK_FROM samples save.
-PACK_FROM = 8
+# Rows from which weights are packed for the call, or samples put in lanes.  Time sample by sample over that at 8, 16, 32
+# rows (bench/thresholds.py, float32, AVX-512): [4, 8, 3] 0.64, 0.85, 1.09; [10, 64, 64, 1] 0.62, 0.90, 1.61; [784, 30, 10]
+# 0.69, 0.99, 1.30; [64, 128, 128, 10] 0.80, 1.14, 1.15; [784, 512, 512, 10] 1.14, 1.58, 2.09.
+PACK_FROM = 16
+DERIVE_FROM = 8                # the same of derivatives, counted
 NARROW = 64                    # FASTNET_NARROW: up to here samples lie in lanes
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
 THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
 
 
-def plan_inference(sizes, m, threads=1):
+def plan_inference(sizes, m, threads=1, python=False):
     """The plan of a forward pass over m samples.
 
     Parameters
@@ -156,12 +188,14 @@ def plan_inference(sizes, m, threads=1):
     m : int
     threads : int
         How many may be used.
+    python : bool
+        An activation is Python functions: only the plain engine calls them.
 
     Returns
     -------
     InferencePlan
     """
-    if not fast_paths():
+    if python or not fast_paths():
         return InferencePlan("plain", max(1, min(m, 256)), 1)
     if m < PACK_FROM:
         return InferencePlan("samples", 1, 1)
@@ -171,19 +205,6 @@ def plan_inference(sizes, m, threads=1):
     return InferencePlan(path, min(m, INFERENCE_ROWS), max(1, min(threads, most)))
 
 
-def inputs_in_lanes(l, p, n, lanes):
-    """Whether a packed net puts the inputs of layer l in lanes: where its outputs would leave them empty."""
-    return l > 0 and n * -(-p // lanes) + DOT * n < p * -(-n // lanes)
-
-
-def backward(in_lanes, p, n, lanes):
-    """How a net packed for derivatives multiplies with wᵀ, p inputs and n outputs: through the panels it
-    has, through panels of its own, or by sums over lanes where those would stay empty."""
-    if in_lanes:
-        return "tiles"
-    return "transposed tiles" if n * -(-p // lanes) <= p * -(-n // lanes) + DOT * p else "dots"
-
-
-def plan_derivatives(m):
+def plan_derivatives(m, python=False):
     """Whether derivatives at m samples are taken through packed weights ("tiles") or "plain"."""
-    return "tiles" if fast_paths() and m >= PACK_FROM else "plain"
+    return "tiles" if not python and fast_paths() and m >= DERIVE_FROM else "plain"

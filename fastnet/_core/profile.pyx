@@ -181,9 +181,11 @@ cdef class Recorder:
         return self
 
     def timed(self, name, function):
-        """The function, its time that of a span."""
+        """The function, its time that of a span where this recorder's thread calls it."""
         @functools.wraps(function)
         def call(*args, **options):
+            if current() is not self:
+                return function(*args, **options)
             self.enter_span(name)
             try:
                 return function(*args, **options)
@@ -213,6 +215,7 @@ cdef class Recorder:
             self.exit_span()
         self.ended = ticks()
         recorder_here = NULL
+        self.owner = None
         open_profiles -= 1
         Py_DECREF(self)
 

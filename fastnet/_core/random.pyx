@@ -17,6 +17,18 @@ def words(uint64_t block, uint64_t seed, uint64_t counter):
     return out
 
 
+cdef uint64_t seed_for(uint64_t key, uint64_t purpose, uint64_t index) noexcept nogil:
+    """A seed that only key, purpose and index decide: the first two words of block `index`."""
+    cdef uint32_t out[64]
+    f64[0].random_words(index, key, purpose, out)
+    return out[0] | <uint64_t>out[16] << 32
+
+
+def seed(uint64_t key, uint64_t purpose, uint64_t index):
+    """`seed_for`, for Python."""
+    return seed_for(key, purpose, index)
+
+
 def mask(Py_ssize_t n, double keep, uint64_t seed, uint64_t counter, dtype, uint64_t first=0):
     """Inverted dropout: 1 / keep with probability keep, else 0, for values first ... first + n of a draw."""
     cdef cnp.ndarray out = np.empty(n, dtype)

@@ -17,11 +17,14 @@ import time
 
 import numpy as np
 
+from fastnet._core import plan as planning
+
 from fastnet._core cimport blas
 from fastnet._core.barrier cimport wait_for_all
 from fastnet._core.backprop cimport Chance
 from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, run_epoch
+from fastnet._core.epochs cimport Course, Held, new_held, train_epochs
 from fastnet._core.descent cimport LayerDescent
 from fastnet._core.kernels cimport Data, Descent, Progress, Running
 from fastnet._core.laps cimport PACK, UNPACK, Table, enter, lap, leave
@@ -43,6 +46,7 @@ cdef extern from "pythread.h" nogil:
 
 cdef enum:
     SIGNAL_FLOPS = 500_000_000  # some 10 ms: how often Ctrl-C is looked for
+    ROW_FLOPS = 2000            # what a row costs beside its products, in flops: a tiny net's epoch is little else
     TRIED_AGAIN = 32            # stretches until the slower way is tried again
     TRIAL = 8                   # a trial is this part of a stretch
 
@@ -72,6 +76,10 @@ cdef class Run:
     cdef double speed[2]                   # rows a second of one thread alone, and of all; 0: not known
     cdef bint single
     cdef Job job
+    cdef Course course
+    cdef cnp.ndarray costs                 # (3, epochs) of the epochs of one call: cost, validation cost, accuracy
+    cdef Held held                         # the samples to validate on there
+    cdef Py_ssize_t n_passed               # how many of them came to a finite end
     cdef PyThread_type_lock* locks         # one for each thread but this one
     cdef list threads
     cdef tuple read                        # what the kernels read now, kept alive
@@ -79,11 +87,14 @@ cdef class Run:
     cdef list regions                      # one for each thread, where a profile is open
     cdef Table** tables                    # theirs; NULL each where none is
     cdef readonly object plan, recipe
+    cdef tuple sizes
     cdef public object together            # whether threads share the work: None where that is timed
+    cdef public bint halted                # somebody wants it to end, as Ctrl-C would
 
     def __cinit__(self, tuple sizes not None, tuple activation not None, cost, cnp.ndarray parameters not None,
                   Py_ssize_t batch_size, plan, recipe):
         self.net = new_layout(sizes, activation)
+        self.sizes = sizes
         self.cost = cost
         set_cost(&self.net.cost, cost)
         self.parameters = parameters
@@ -102,7 +113,7 @@ cdef class Run:
             self.work = Workspace.for_training(self.net, plan.rows, 4 if self.single else 8)
             if recipe.random:
                 self.drops = Drops.for_layers(self.net, plan.rows, 4 if self.single else 8, recipe.keep)
-            self.nabla = None if recipe.in_place and not several_blocks and recipe.bare else np.empty_like(parameters)
+            self.nabla = None if recipe.in_place and recipe.bare and not (several_blocks or self.net.python) else np.empty_like(parameters)
             self.layers = <LayerDescent*>PyMem_RawCalloc(self.net.n_layers, sizeof(LayerDescent))
             if self.layers == NULL:
                 raise MemoryError("no memory to train")
@@ -261,39 +272,124 @@ cdef class Run:
         self.go_on(len(X))
         return self.progress()
 
-    cdef go_on_typed(self, Py_ssize_t until, real* dummy=NULL):
+    cdef look_up(self):
+        """Between two stretches: whether to go on."""
+        PyErr_CheckSignals()
+        if self.halted:
+            raise KeyboardInterrupt
+
+    # -- several epochs at once ---------------------------------------------------
+
+    def epochs_at_once(self, X, Y, validation=None):
+        """How many epochs `epochs` may take in one call: those between two looks for Ctrl-C; 0: it can't.
+
+        It reads samples where they lie, as the kernels take them; so does it those to validate on, (X, Y).
+        """
+        cdef Py_ssize_t rows = len(X)
+        if self.trainer is None or self.threads or not self.takes_as_it_lies(X, Y):
+            return 0
+        if validation is not None:
+            rows += len(validation[0])
+            if (not self.takes_as_it_lies(validation[0], validation[1])
+                    or planning.plan_inference(self.sizes, len(validation[0])).path not in ("narrow", "tiles")):
+                return 0
+        return <Py_ssize_t>(SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS)) // rows
+
+    cdef bint takes_as_it_lies(self, X, Y) except -1:
+        return (isinstance(X, (np.ndarray, Compressed)) and X.dtype == self.parameters.dtype
+                and isinstance(Y, np.ndarray) and (Y.ndim == 1 or Y.dtype == self.parameters.dtype))
+
+    def epochs(self, X, cnp.ndarray Y not None, bint ordered, cnp.ndarray rates not None, cnp.ndarray weight,
+               Py_ssize_t n_epochs, Py_ssize_t first, key, purpose, validation, cnp.ndarray best not None, *course):
+        """Whole passes, at most `epochs_at_once`, as `epoch` after `epoch` takes them; what came of them is `passed`.
+
+        Each is in the order that key, purpose and its number from `first` on decide, or in that of the rows.
+        `rates` is float64, (n_epochs,) or (n_epochs, steps of an epoch).  `best` and `course`, the fields of Course, are
+        those of fastnet.stopping.Watch.  `validation`: (X, Y) or None.  Ctrl-C raises KeyboardInterrupt after the last of them.
+        """
+        self.n_passed = 0
+        self.costs = np.empty((3, n_epochs))
+        if validation is None:
+            self.held = None
+        elif self.held is None:
+            self.held = new_held(self.net, self.parameters, validation[0], validation[1])
+        order = np.empty(len(X), np.intp) if ordered else None
+        self.read = (X, Y, order, rates, weight)
+        self.job.data = data_of(X, Y, order, weight)
+        self.course = Course(course[0], course[1], course[2], course[3], course[4], course[5])
+        if self.single:
+            self.epochs_typed[float](n_epochs, first, key, purpose, best)
+        else:
+            self.epochs_typed[double](n_epochs, first, key, purpose, best)
+        self.look_up()
+
+    def passed(self):
+        """(cost, validation cost and accuracy of the epochs that came to a finite end; the least cost, the reference, epochs waited)."""
+        cdef list costs = self.costs[:, :self.n_passed].tolist()
+        if self.held is None:
+            costs[1] = []
+        if self.held is None or self.held.outputs is None:
+            costs[2] = []
+        return costs, (self.course.cost, self.course.reference, self.course.waited)
+
+    cdef epochs_typed(self, Py_ssize_t n_epochs, Py_ssize_t first, unsigned long long key, unsigned long long purpose,
+                      cnp.ndarray best, real* dummy=NULL):
+        cdef cnp.ndarray rates = self.read[3]
+        cdef bint rate_a_step = rates.ndim == 2
         cdef real* parameters = <real*>self.parameters.data
-        cdef Progress* progress = &self.job.progress
-        cdef Py_ssize_t s, stride
+        cdef real* kept = <real*>best.data
+        cdef const double* rate = <double*>rates.data
+        cdef double* costs = <double*>self.costs.data
+        self.load[real]()
+        with nogil:
+            self.n_passed = train_epochs(self.trainer, &self.job.data, &self.job.descent, self.job.batch_size, n_epochs, first,
+                                         key, purpose, rate, rate_a_step, &self.course, self.held, parameters, kept, costs,
+                                         &self.job.progress)
+        self.store[real]()
+
+    # -- what both are made of ------------------------------------------------------
+
+    cdef load(self, real* dummy=NULL):
+        """Pack the parameters and what the optimizer remembers."""
+        cdef Py_ssize_t s, stride = self.trainer.packed.stride
         cdef Table* table = self.tables[0]
-        if self.trainer is None:
-            while progress.rows < until and progress.finite:
-                self.job.max_rows = min(self.max_rows, until - progress.rows)
-                self.plain[real](parameters)
-                PyErr_CheckSignals()
-            return
-        stride = self.trainer.packed.stride
         if table != NULL:
             enter(table)
-        self.trainer.load[real](parameters, 0)
+        self.trainer.load[real](<real*>self.parameters.data, 0)
         for s in range(len(self.states)):
             self.trainer.load[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
         if table != NULL:
             lap(table, PACK, 0)
             leave(table)
+
+    cdef store(self, real* dummy=NULL):
+        cdef Py_ssize_t s, stride = self.trainer.packed.stride
+        cdef Table* table = self.tables[0]
+        if table != NULL:
+            enter(table)
+        self.trainer.store[real](<real*>self.parameters.data, 0)
+        for s in range(len(self.states)):
+            self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
+        if table != NULL:
+            lap(table, UNPACK, 0)
+            leave(table)
+
+    cdef go_on_typed(self, Py_ssize_t until, real* dummy=NULL):
+        cdef real* parameters = <real*>self.parameters.data
+        cdef Progress* progress = &self.job.progress
+        if self.trainer is None:
+            while progress.rows < until and progress.finite:
+                self.job.max_rows = min(self.max_rows, until - progress.rows)
+                self.plain[real](parameters)
+                self.look_up()
+            return
+        self.load[real]()
         try:
             while progress.rows < until and progress.finite:
                 self.stretch[real](until)
-                PyErr_CheckSignals()
+                self.look_up()
         finally:
-            if table != NULL:
-                enter(table)
-            self.trainer.store[real](parameters, 0)
-            for s in range(len(self.states)):
-                self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
-            if table != NULL:
-                lap(table, UNPACK, 0)
-                leave(table)
+            self.store[real]()
 
     cdef plain(self, real* parameters):
         cdef Buffers buffers = Buffers(rows=self.work.rows, x=self.work.x, z=self.work.z,

@@ -8,6 +8,7 @@ cdef class Trainer:
     cdef const Layout* net
     cdef TrainerNet packed
     cdef Barrier barrier
+    cdef const void* kernels   # fastnet_kernels_f32 or _f64: what it is packed for
     cdef bint online           # one sample a step
     cdef bint gradient         # there is a gradient array
     cdef bint changes_inputs

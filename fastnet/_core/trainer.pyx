@@ -14,7 +14,7 @@ from fastnet._core import plan as planning
 from fastnet._core.kernels cimport (
     BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES,
     Data, Descent, Progress, TrainerLayer, TrainerNet, cost_needs_z, minibatch_epoch,
-    online_epoch, pack, padded, reads_z, unpack,
+    online_epoch, pack_by, padded_by, reads_z, table, unpack_by,
 )
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, stride_for, take
 from fastnet._core.types cimport real
@@ -52,7 +52,7 @@ cdef class Trainer:
         self.packed.layer = <TrainerLayer*>self.tables
         self.packed.x = <const void**>(self.packed.layer + L)
         for l in range(L):
-            self.describe(l, plan.layers[l], recipe, padded[real](1), padded[real](self.net.sizes[l]))
+            self.describe(l, plan.layers[l], recipe, padded_by[real](self.kernels, 1), padded_by[real](self.kernels, self.net.sizes[l]))
         cdef Py_ssize_t n_bytes = place[real](self, NULL)
         self.memory = PyMem_RawCalloc(n_bytes + ALIGNMENT, 1)
         if self.memory == NULL:
@@ -69,7 +69,7 @@ cdef class Trainer:
         cdef size_t weights
         for l in range(self.net.n_layers):
             layer = self.packed.layer + l
-            weights = packed_weights[float](layer) if size == 4 else packed_weights[double](layer)
+            weights = packed_weights[float](self.kernels, layer) if size == 4 else packed_weights[double](self.kernels, layer)
             memset(layer.z, 0xff, shares * rows * layer.ld * size)
             memset(layer.a, 0xff, rows * layer.ld * size)
             memset(layer.delta, 0xff, rows * layer.ld * size)
@@ -109,7 +109,7 @@ cdef class Trainer:
                 layer.mask = NULL
             elif layer.mask != NULL:
                 mask = masks[l]
-                pack_layer[real](layer, <const real*>mask.data, <real*>layer.mask)
+                pack_layer[real](self.kernels, layer, <const real*>mask.data, <real*>layer.mask)
 
     cdef void load(self, const real* parameters, Py_ssize_t offset) noexcept nogil:
         """Pack a flat vector laid out like the parameters, `offset` values behind them."""
@@ -122,9 +122,9 @@ cdef class Trainer:
             w = parameters + self.net.w[l]
             if self.online and l > 0:
                 for j in range(n):
-                    memcpy(<real*>layer.w + j * padded[real](p), w + j * p, p * sizeof(real))
+                    memcpy(<real*>layer.w + j * padded_by[real](self.kernels, p), w + j * p, p * sizeof(real))
             else:
-                pack_layer[real](layer, w, <real*>layer.w + offset)
+                pack_layer[real](self.kernels, layer, w, <real*>layer.w + offset)
             memcpy(<real*>layer.b + offset, parameters + self.net.b[l], n * sizeof(real))
 
     cdef void store(self, real* parameters, Py_ssize_t offset) noexcept nogil:
@@ -138,27 +138,27 @@ cdef class Trainer:
             w = parameters + self.net.w[l]
             if self.online and l > 0:
                 for j in range(n):
-                    memcpy(w + j * p, <real*>layer.w + j * padded[real](p), p * sizeof(real))
+                    memcpy(w + j * p, <real*>layer.w + j * padded_by[real](self.kernels, p), p * sizeof(real))
             elif layer.lanes == INPUTS_IN_LANES:
-                unpack[real](p, n, <real*>layer.w + offset, 1, p, w)
+                unpack_by[real](self.kernels, p, n, <real*>layer.w + offset, 1, p, w)
             else:
-                unpack[real](n, p, <real*>layer.w + offset, p, 1, w)
+                unpack_by[real](self.kernels, n, p, <real*>layer.w + offset, p, 1, w)
             memcpy(parameters + self.net.b[l], <real*>layer.b + offset, n * sizeof(real))
 
     cdef void run(self, const Data* data, Descent* descent, Py_ssize_t batch_size, Py_ssize_t max_rows,
                   size_t first_share, size_t end_share, Progress* progress, real* dummy=NULL) noexcept nogil:
         """Train some shares on rows from progress.rows on, at most about max_rows of them."""
         if self.online:
-            online_epoch[real](&self.packed, data, descent, max_rows, progress)
+            online_epoch[real](self.kernels, &self.packed, data, descent, max_rows, progress)
         else:
-            minibatch_epoch[real](&self.packed, data, descent, batch_size, max_rows, first_share, end_share, progress)
+            minibatch_epoch[real](self.kernels, &self.packed, data, descent, batch_size, max_rows, first_share, end_share, progress)
 
 
-cdef void pack_layer(const TrainerLayer* layer, const real* w, real* packed) noexcept nogil:
+cdef void pack_layer(const void* kernels, const TrainerLayer* layer, const real* w, real* packed) noexcept nogil:
     if layer.lanes == INPUTS_IN_LANES:
-        pack[real](layer.p, layer.n, w, 1, layer.p, packed)
+        pack_by[real](kernels, layer.p, layer.n, w, 1, layer.p, packed)
     else:
-        pack[real](layer.n, layer.p, w, layer.p, 1, packed)
+        pack_by[real](kernels, layer.n, layer.p, w, layer.p, 1, packed)
 
 
 cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
@@ -168,15 +168,16 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
     optimizer's states.
     """
     cdef TrainerNet* net = &trainer.packed
+    cdef const void* kernels = trainer.kernels
     cdef Py_ssize_t l, i, weights, used = 0, widest = 0, outputs = 0, L = net.n_layers
     cdef bint keeps_z
     cdef Py_ssize_t size = sizeof(real), rows = net.rows, shares = net.shares
     cdef TrainerLayer* layer
     for l in range(L):
         layer = net.layer + l
-        weights = packed_weights[real](layer)
+        weights = packed_weights[real](kernels, layer)
         layer.w = take(base, &used, weights * size)
-        layer.b = take(base, &used, padded[real](layer.n) * size)
+        layer.b = take(base, &used, padded_by[real](kernels, layer.n) * size)
     net.stride = used // size
     if trainer.gradient:
         take(base, &used, (1 + trainer.n_states) * used)
@@ -185,10 +186,10 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
         layer.nabla_w = <real*>layer.w + net.stride if trainer.gradient else NULL
         layer.nabla_b = <real*>layer.b + net.stride if trainer.gradient else NULL
         if trainer.masked:
-            layer.mask = take(base, &used, packed_weights[real](layer) * size)
+            layer.mask = take(base, &used, packed_weights[real](kernels, layer) * size)
         if layer.backward == BACKWARD_TRANSPOSED:
-            layer.transposed = take(base, &used, padded[real](layer.p) * layer.n * size)
-        layer.ld = stride_for(padded[real](layer.n), size) if rows > 1 else padded[real](layer.n)
+            layer.transposed = take(base, &used, padded_by[real](kernels, layer.p) * layer.n * size)
+        layer.ld = stride_for(padded_by[real](kernels, layer.n), size) if rows > 1 else padded_by[real](kernels, layer.n)
         layer.z = take(base, &used, shares * rows * layer.ld * size)
         keeps_z = reads_z(layer.activation) or (l == L - 1 and cost_needs_z(net.cost.kind, layer.activation))
         layer.a = take(base, &used, rows * layer.ld * size) if keeps_z else layer.z
@@ -200,7 +201,7 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
         for i in range(rows):
             layer.out_row[i] = <real*>layer.out + i * layer.ld
             layer.delta_row[i] = <real*>layer.delta + i * layer.ld
-        widest = max(widest, <Py_ssize_t>padded[real](layer.n))
+        widest = max(widest, <Py_ssize_t>padded_by[real](kernels, layer.n))
         outputs += layer.n
     net.share_sum = <double*>take(base, &used, shares * 8 * sizeof(double))
     net.zeros = take(base, &used, widest * size)
@@ -210,11 +211,11 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
     return used
 
 
-cdef Py_ssize_t packed_weights(const TrainerLayer* layer, real* dummy=NULL) noexcept nogil:
+cdef Py_ssize_t packed_weights(const void* kernels, const TrainerLayer* layer, real* dummy=NULL) noexcept nogil:
     """Values that a layer's weights take: online rows and panels of inputs in lanes take the same."""
     if layer.lanes == INPUTS_IN_LANES:
-        return layer.n * padded[real](layer.p)
-    return padded[real](layer.n) * layer.p
+        return layer.n * padded_by[real](kernels, layer.p)
+    return padded_by[real](kernels, layer.n) * layer.p
 
 
 cdef Trainer new_trainer(const Layout* net, bint single, plan, recipe, bint several_blocks):
@@ -226,6 +227,7 @@ cdef Trainer new_trainer(const Layout* net, bint single, plan, recipe, bint seve
     trainer.changes_inputs = recipe.changes_inputs
     trainer.masked = any(mask is not None for mask in recipe.masks)
     trainer.bounded = recipe.max_norm < INFINITY
+    trainer.kernels = table[float](plan.half) if single else table[double](plan.half)
     if single:
         trainer.carve[float](plan, recipe)
     else:

@@ -7,6 +7,7 @@ that is wrong, goes through the csv module, which knows the row and column of wh
 import csv
 import gzip
 import io
+import math
 import os
 import zlib
 
@@ -16,7 +17,7 @@ DELIMITERS = ",;\t|"
 LARGEST_EXACT = 2.0**53    # whole numbers below this are exact in float64
 
 
-def read_csv(path, header="auto", label_column=-1, delimiter="auto"):
+def read_csv(path, header="auto", label_column=-1, delimiter="auto", finite=False):
     r"""Read inputs and labels from a text file with a sample per line.
 
     Parameters
@@ -32,6 +33,8 @@ def read_csv(path, header="auto", label_column=-1, delimiter="auto"):
     delimiter : str, default "auto"
         What stands between two cells. "auto": whichever of comma, semicolon, tab and ``|`` is most frequent in the
         first line, or runs of spaces where there is none of them. ``" "`` also means runs of spaces.
+    finite : bool, default False
+        True refuses cells such as nan and inf, which are numbers but nothing to learn from.
 
     Returns
     -------
@@ -83,10 +86,10 @@ def read_csv(path, header="auto", label_column=-1, delimiter="auto"):
         raise ValueError(f"{name}: no rows after the header")
 
     table = _read_numbers(text, delimiter, head_row if has_header else 0, len(head))
-    if table is not None:
+    if table is not None and not (finite and not np.isfinite(table).all()):
         return _split_table(table, label)
     guessed = " (the first row was taken for a header)" if has_header and header == "auto" else ""
-    return _read_cells(text, delimiter, has_header, label, len(head), name, guessed)
+    return _read_cells(text, delimiter, has_header, label, len(head), name, guessed, finite)
 
 
 def _read_text(path):
@@ -176,7 +179,7 @@ def _as_integers(y):
     return y.astype(np.int64) if whole else y.copy()
 
 
-def _read_cells(text, delimiter, has_header, label, n_columns, name, guessed):
+def _read_cells(text, delimiter, has_header, label, n_columns, name, guessed, finite=False):
     """Read cell by cell: slow, takes labels that are words, and says where it stops."""
     X, labels = [], []
     rows = _rows(text, delimiter, name)
@@ -189,11 +192,16 @@ def _read_cells(text, delimiter, has_header, label, n_columns, name, guessed):
             labels.append(cells.pop(label))
             if not labels[-1]:
                 raise ValueError(f"{name}: row {row}, column {label + 1}: the label is empty")
+            if finite and not math.isfinite(_number(labels[-1]) or 0):
+                raise ValueError(f"{name}: row {row}, column {label + 1}: expected a label, found {labels[-1]!r}")
         values = [_number(cell) for cell in cells]
+        if finite:
+            values = [value if value is None or math.isfinite(value) else None for value in values]
         if None in values:
             j = values.index(None)
             column = j + 1 + (label is not None and j >= label)
-            raise ValueError(f"{name}: row {row}, column {column}: expected a number, found {cells[j]!r}{guessed}")
+            what = "a number" if not finite or _number(cells[j]) is None else "a finite number"
+            raise ValueError(f"{name}: row {row}, column {column}: expected {what}, found {cells[j]!r}{guessed}")
         X.append(values)
 
     X = np.array(X, dtype=np.float64)

@@ -4,6 +4,9 @@ The file holds one table of weights per layer and direction, and loops over them
 loop: z += sum_k x[k] t[k][:], four k at a time, which compilers vectorise along the table's rows with no flag
 that would change a result.  So forward tables hold w transposed, (p, n), and backward tables w itself, (n, p);
 rows are padded with zeros to whole vectors.  Sums never run along a vector: what lies in padding is not read.
+
+A batch takes LANES samples at a time, [neuron][LANES]: the same loop again, with the activations as its table and
+a row of w as its x.  Layers too wide for that on the stack keep vectors full by themselves, sample by sample.
 """
 
 import re
@@ -14,6 +17,7 @@ from fastnet.embed.description import Net, check_name, constants, name_from, wra
 
 STACK_BYTES = 65536          # of local arrays in a call; a net that needs more takes its work space from the caller
 VECTOR_BYTES = 32
+NARROW = 32                  # neurons up to which two cache lines a neuron, not one, stay in the first-level cache
 
 
 def padded(n, dtype):
@@ -33,6 +37,10 @@ class Writer:
         self.derivatives = 2 * self.width + sum(self.pads[1:])      # two layers, and f' of all of them
         self.by_caller = self.derivatives * net.dtype.itemsize > STACK_BYTES
         self.tangents = tangents_are_cheaper(net.sizes)
+        widest = max(net.sizes)
+        self.lanes = (128 if widest <= NARROW else 64) // net.dtype.itemsize        # samples side by side in a batch
+        self.batch = 2 * widest * self.lanes
+        self.in_lanes = not self.by_caller and self.batch * net.dtype.itemsize <= STACK_BYTES
 
     def words(self, text):
         """The text with the net's prefix and precision in place of the words that stand for them."""
@@ -71,6 +79,8 @@ def write_c(frozen, name):
     writer = Writer(net)
     parts = [about(writer), PREAMBLE, declarations(writer), *tables(writer), DENSE,
              *c_activations.functions(net.activations), outputs(writer), layers(writer), cotangent(writer)]
+    if writer.in_lanes:
+        parts.append(block(writer))
     if writer.tangents:
         parts.append(tangent(writer))
     parts += [*functions(writer), END, *vectors.c_selftest(writer)]
@@ -90,7 +100,8 @@ def about(writer):
         *(wrap(f"A call works in {writer.derivatives} values ({writer.derivatives * net.dtype.itemsize} bytes) that the caller "
                f"passes as `work`, NET_WORK values; they may hold anything, and no two calls at a time may share them.")
           if writer.by_caller else
-          wrap(f"A call takes at most {writer.derivatives * net.dtype.itemsize} bytes of the stack for local arrays.")),
+          wrap(f"A call takes at most {max(writer.derivatives, writer.batch if writer.in_lanes else 0) * net.dtype.itemsize} "
+               "bytes of the stack for local arrays.")),
         *wrap("NaN and infinities pass through as in IEEE 754.  Arrays are contiguous, matrices row by row; an output may "
               "not overlap another argument, but y may be x in NET_value."),
         "",
@@ -143,6 +154,10 @@ HEADER_END = END + """
 """
 
 
+BY_ROUNDING = """, many at a time: sums run in another
+ * order, so that y may differ from NET_value's by rounding."""
+
+
 def declarations(writer):
     net, work = writer.net, ", REAL *work" if writer.by_caller else ""
     n_in, n_out = net.sizes[0], net.sizes[-1]
@@ -152,7 +167,7 @@ enum {{ NET_N_IN = {n_in}, NET_N_OUT = {n_out}{f", NET_WORK = {writer.derivative
 /* y = a^L(x), x ({n_in},), y ({n_out},). */
 void NET_value(const REAL *x, REAL *y{work});
 
-/* The same for m samples, x (m, {n_in}), y (m, {n_out}). */
+/* The same for m samples, x (m, {n_in}), y (m, {n_out}){BY_ROUNDING if writer.in_lanes else "."} */
 void NET_value_batch(size_t m, const REAL *x, REAL *y{work});
 
 /* y, and jacobian[i][j] = dy_i / dx_j, jacobian ({n_out}, {n_in}). */
@@ -217,6 +232,52 @@ def value_call(writer, l, a):
     if name == "identity":
         return []
     return [f"    NET_{name}({writer.net.sizes[l + 1] if name == 'softmax' else writer.pads[l + 1]}, {a});"]
+
+
+def block(writer):
+    """y for a batch, samples side by side through two buffers."""
+    net, lanes, n_in, n_out = writer.net, writer.lanes, writer.net.sizes[0], writer.net.sizes[-1]
+    half = writer.batch // 2
+    lines = []
+    below = "work"
+    for l, name in enumerate(net.activations):
+        a, n = f"work + {half}" if l % 2 == 0 else "work", net.sizes[l + 1]
+        lines.append(f"    NET_dense_lanes({net.sizes[l]}, {writer.pads[l]}, {n}, NET_w{l}, NET_b{l}, {below}, {a});")
+        if name not in ("identity", "softmax"):
+            lines.append(f"    NET_{name}({n * lanes}, {a});")
+        below = a
+    lines += ["    for (size_t i = 0; i < m; i++)", f"        for (size_t j = 0; j < {n_out}; j++)",
+              f"            y[i * {n_out} + j] = ({below})[j * NET_LANES + i];"]
+    if net.activations[-1] == "softmax":
+        lines += ["    for (size_t i = 0; i < m; i++)", f"        NET_softmax({n_out}, y + i * {n_out});"]
+    return BLOCK.format(lanes=lanes, size=writer.batch, n_in=n_in, layers="\n".join(lines))
+
+
+BLOCK = """\
+enum {{ NET_LANES = {lanes} }};       /* samples side by side */
+
+/* z[j][:] = b[j] + sum_k w[j][k] a[k][:], w (n, p) in rows of p_padded, a (p, NET_LANES), z (n, NET_LANES). */
+static inline void NET_dense_lanes(size_t p, size_t p_padded, size_t n, const REAL *RESTRICT w, const REAL *RESTRICT b,
+                                   const REAL *RESTRICT a, REAL *RESTRICT z)
+{{
+    for (size_t j = 0; j < n; j++) {{
+        for (size_t i = 0; i < NET_LANES; i++)
+            z[j * NET_LANES + i] = b[j];
+        NET_dense(p, NET_LANES, a, w + j * p_padded, z + j * NET_LANES);
+    }}
+}}
+
+/* y of m <= NET_LANES samples; work holds {size} values.  Lanes without a sample are 0. */
+static void NET_block(size_t m, const REAL *x, REAL *y, REAL *work)
+{{
+    if (m < NET_LANES)
+        memset(work, 0, {n_in} * NET_LANES * sizeof(REAL));
+    for (size_t i = 0; i < m; i++)
+        for (size_t k = 0; k < {n_in}; k++)
+            work[k * NET_LANES + i] = x[i * {n_in} + k];
+{layers}
+}}
+"""
 
 
 def layers(writer):
@@ -302,6 +363,20 @@ def functions(writer):
     sizes = {"values": writer.forward, "all": writer.derivatives}
     work = {key: "" if writer.by_caller else f"    NET_ALIGNED REAL work[{size}];\n" for key, size in sizes.items()}
     s = f"work + {writer.forward}"
+    batch = f"""\
+{work["values"]}    for (size_t i = 0; i < m; i++)
+        NET_outputs(x + i * {n_in}, y + i * {n_out}, work);"""
+    if writer.in_lanes:
+        batch = f"""\
+    NET_ALIGNED REAL work[{max(writer.batch, writer.forward)}];
+    size_t i = 0;
+    for (; i + NET_LANES <= m; i += NET_LANES)
+        NET_block(NET_LANES, x + i * {n_in}, y + i * {n_out}, work);
+    if (m - i > NET_LANES / 4)
+        NET_block(m - i, x + i * {n_in}, y + i * {n_out}, work);
+    else
+        for (; i < m; i++)
+            NET_outputs(x + i * {n_in}, y + i * {n_out}, work);"""
     yield f"""\
 void NET_value(const REAL *x, REAL *y{argument})
 {{
@@ -310,8 +385,7 @@ void NET_value(const REAL *x, REAL *y{argument})
 
 void NET_value_batch(size_t m, const REAL *x, REAL *y{argument})
 {{
-{work["values"]}    for (size_t i = 0; i < m; i++)
-        NET_outputs(x + i * {n_in}, y + i * {n_out}, work);
+{batch}
 }}
 
 void NET_vjp(const REAL *x, const REAL *u, REAL *y, REAL *result{argument})

@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnet._files import check_path, mode_to_keep, write_atomically
 from fastnet._version import __version__
+from fastnet.activations import NAMES
 
 LINE = 110
 RESERVED = frozenset("""
@@ -47,6 +48,9 @@ class Net:
         self.name = name
         self.sizes, self.activations, self.dtype = frozen.sizes, frozen.activations, frozen.dtype
         self.parameters = frozen.parameters
+        for name in self.activations:
+            if name not in NAMES:
+                raise ValueError(f"activation {str(name)!r} is one of your own, and its source is not fastnet's to write")
         if not np.isfinite(self.parameters).all():
             count = int((~np.isfinite(self.parameters)).sum())
             raise ValueError(f"parameters must be finite to be written as source text; {count} of {self.parameters.size} are "
