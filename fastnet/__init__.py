@@ -18,9 +18,9 @@ _LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", 
 _MANY = {"CrossValidation": "cross_validation", "Fit": "many", "Fits": "many", "cross_validate": "cross_validation",
          "fit_many": "many", "grid": "many"}
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Roof",
-           "Scaling", "TrainingModel", "__version__", "activations", "callbacks", "costs", "datasets", "get_include", "load",
-           "optimizers", "reference", "resume", "roof", "schedules", "show_config", *_MANY, *_OPTIMIZERS]
+__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Profile", "ProfileRow",
+           "Roof", "Scaling", "TrainingModel", "__version__", "activations", "callbacks", "costs", "datasets", "get_include",
+           "load", "optimizers", "profile", "reference", "resume", "roof", "schedules", "show_config", *_MANY, *_OPTIMIZERS]
 
 
 def __getattr__(name):
@@ -49,6 +49,9 @@ def __getattr__(name):
     if name == "load":
         from fastnet.persistence import load
         return load
+    if name in ("Profile", "ProfileRow", "profile"):
+        from fastnet import profiling
+        return getattr(profiling, name)
     if name in ("Roof", "roof"):
         from fastnet import _roof
         return getattr(_roof, name)

@@ -2,11 +2,14 @@
 
 import threading
 
+from fastnet._core import profile
+
 
 def share_rows(m, threads, work):
     """Call work(start, stop) for `threads` nearly equal parts of m rows, side by side; raise what any raised."""
     bounds = [m * share // threads for share in range(threads + 1)]
     errors = []
+    recorder = profile.recorder()
 
     def part(share):
         try:
@@ -14,7 +17,16 @@ def share_rows(m, threads, work):
         except BaseException as error:      # a thread's exception would otherwise be printed and lost
             errors.append(error)
 
-    others = [threading.Thread(target=part, args=(share,)) for share in range(1, threads)]
+    def watched(share):
+        of_thread = recorder.child_of(share - 1)
+        of_thread.work_for()
+        try:
+            part(share)
+        finally:
+            of_thread.work_done()
+
+    target = part if recorder is None else watched
+    others = [threading.Thread(target=target, args=(share,)) for share in range(1, threads)]
     for thread in others:
         thread.start()
     part(0)

@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 
-from fastnet import _cli_check, _cli_export, _cli_train, _cli_use
+from fastnet import _cli_check, _cli_export, _cli_profile, _cli_train, _cli_use
 from fastnet._cli_common import BAD_INPUT, FAILED, INTERRUPTED, CommandError
 
 EXAMPLES = """\
@@ -19,6 +19,8 @@ examples:
   fastnet predict net.safetensors new.csv --classes
   fastnet info net.safetensors
   fastnet export net.safetensors --c net.c          one C file that needs libm only
+  fastnet profile --sizes 784 30 10 --batch 10      where the time of a step goes, and what to change
+  fastnet bench                                     standard nets beside the peers that are installed
   fastnet check                                     compiled kernels against pure Python: about a second
 
 exit codes: 0 ok, 1 a run or a check failed, 2 wrong arguments or input, 130 interrupted"""
@@ -40,6 +42,8 @@ def build_parser():
     _cli_use.add_info(commands)
     _cli_export.add_export(commands)
     _cli_check.add_check(commands)
+    _cli_profile.add_profile(commands)
+    _cli_profile.add_bench(commands)
     _cli_use.add_config(commands)
     return parser
 

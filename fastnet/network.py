@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnet import _checks, costs, gradient_check, initializers, training
+from fastnet._core import profile
 from fastnet._core.engine import Engine
 from fastnet._vectors import aligned_vector, views
 from fastnet.custom_activations import code_of
@@ -232,9 +233,11 @@ class Network(Differentiable, Engine):
     def _predict(self, X, out, threads):
         """`predict` of anything: checked, converted where needed."""
         if self.scaling is None:
-            return _checks.predict_checked(self, X, out, threads)
+            with profile.span("predict"):
+                return _checks.predict_checked(self, X, out, threads)
         from fastnet.scaling import predict_scaled
-        return predict_scaled(self, X, out, threads)
+        with profile.span("predict"):
+            return predict_scaled(self, X, out, threads)
 
     def _unscale(self, outputs):
         """Outputs (m, n_out) of the layers in units of the targets, in place."""
@@ -625,29 +628,41 @@ class Network(Differentiable, Engine):
         from fastnet import checkpoints
         checkpoints.write(self, self._training, path)
 
-    def explain(self, *, batch_size=10, X=None, threads=1, training=True):
-        """Which kernel serves which layer in one step, with its operations and bytes.
+    def explain(self, *, batch_size=10, dtype=None, X=None, threads=1, training=True, measure=True):
+        """Which kernel serves which layer in one step, what it costs, and what would change that.
 
         Parameters
         ----------
         batch_size : int
             Samples a step.
+        dtype : {"float64", "float32"}, optional
+            Of the net to explain; None: as this net is.
         X : array_like of shape (m, n_in), optional
             Inputs to take the density from: where most are 0, zeros are skipped.
         threads : int
             How many may be used.
         training : bool
             A step of `fit`; False: one call of `predict`.
+        measure : bool
+            Measure the step, and whatever is advised, on copies of the net and made-up samples: half a second
+            or so.  On first use of a machine another second or two go into the roof and the model of
+            `expected_ns`, which are kept like `fn.roof()`'s result.
 
         Returns
         -------
         Explanation
-            Its text is a table; `to_dict()` gives plain values.
+            Its text is a table, with what it advises below, in notebooks too; `to_dict()` gives plain values.
+            Times are the least of some turns: of a machine that has nothing else to do.
+
+        Raises
+        ------
+        RuntimeError
+            If something is to be measured while this thread has a profile open.
 
         Examples
         --------
         >>> import fastnet as fn
-        >>> print(fn.Network([784, 30, 10], seed=0).explain(batch_size=1))  # doctest: +ELLIPSIS
+        >>> print(fn.Network([784, 30, 10], seed=0).explain(batch_size=1, measure=False))  # doctest: +ELLIPSIS
         path online, batch 1, float64, ..., 1 thread
         layer   activation  forward                       backward    update                       kflop    KiB
         784-30  sigmoid     fused with the update before  -           fused with the next forward   94.1  564.0
@@ -655,7 +670,7 @@ class Network(Differentiable, Engine):
         step                                                                                        95.9  574.3
         """
         from fastnet.explain import explain
-        return explain(self, batch_size, X, threads, training)
+        return explain(self, batch_size, dtype, X, threads, training, measure)
 
     # -- copies and files ----------------------------------------------------
 

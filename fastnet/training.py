@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 
 from fastnet import _checks, _checks_scaling, _options, callbacks as callbacks_
-from fastnet._core import kernels, plan
+from fastnet._core import kernels, plan, profile
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
@@ -23,12 +23,17 @@ from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
 from fastnet.stopping import Watch, check_training_data, judge, split_validation
 
+# What a profile calls the parts of a run.
+SPANS = {"take_data": "check and convert", "start": "set up", "new_order": "shuffle", "judge": "validation",
+         "report": "callbacks", "write_checkpoint": "checkpoint"}
+
 SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
 
 def fit(net, X, Y, **options):
     """Train `net`; see Network.fit, whose arguments these are."""
-    return prepared(net, X, Y, **options).run(net)
+    with profile.span("fit"):
+        return prepared(net, X, Y, **options).run(net)
 
 
 def prepared(net, X, Y, *, sample_weight, class_weight, validation, seed, metrics, callbacks, callback_every, progress,
@@ -43,15 +48,16 @@ def prepared(net, X, Y, *, sample_weight, class_weight, validation, seed, metric
 
 def partial_fit(net, X, Y, *, sample_weight, class_weight, seed, classes, **options):
     """One pass; the optimizer's memory is that of the last pass over this net, if that had the same optimizer."""
-    key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
-    training = Training(_options.check_options(net, key, epochs=1, **options))
-    if training.options.recipe is None:
-        raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
-    training.take_data(net, X, Y, sample_weight, class_weight, classes=classes)
-    before = net._training
-    if before is not None and before.options.optimizer == training.options.optimizer:
-        training.memory = before.memory
-    training.run(net)
+    with profile.span("partial_fit"):
+        key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
+        training = Training(_options.check_options(net, key, epochs=1, **options))
+        if training.options.recipe is None:
+            raise ValueError(f"optimizer must take steps in partial_fit; got {training.options.optimizer.name!r}, which needs all samples")
+        training.take_data(net, X, Y, sample_weight, class_weight, classes=classes)
+        before = net._training
+        if before is not None and before.options.optimizer == training.options.optimizer:
+            training.memory = before.memory
+        training.run(net)
 
 
 def start_run(net, X, batch_size, threads, recipe=None):
@@ -99,6 +105,9 @@ class Training:
         self.interrupted = False
         self.alone = True              # not one of many, whose warnings are summed up and whose scores are wanted
         self.scores = None             # (cost, history of one judgement) of the net as it is in the end, if not alone
+        recorder = profile.recorder()
+        if recorder is not None:
+            vars(self).update({method: recorder.timed(name, getattr(self, method)) for method, name in SPANS.items()})
 
     # -- what it needs -------------------------------------------------------
 
@@ -194,6 +203,8 @@ class Training:
         finally:
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.targets = None
             self.X = self.pools = None
+            for method in SPANS:
+                vars(self).pop(method, None)
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
@@ -242,12 +253,23 @@ class Training:
         row_bytes = getattr(X, "row_bytes", X.shape[1] * X.dtype.itemsize)
         return Pools(self.m, row_bytes, X if mapped else None)
 
+    def start(self):
+        return start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
+
+    def new_order(self):
+        """The order of the samples in the epoch under way."""
+        seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)
+        return shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
+
+    def judge(self):
+        judge(self.net, self.samples, self.validation, self.metrics, self.history, self.targets)
+
     # -- several epochs in one call ---------------------------------------------
 
     def epochs_at_once(self, run, X):
         """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
         asked = (self.pools is not None or self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
-                 or self.metrics or not self.schedule.foreseen()
+                 or self.metrics or profile.recorder() is not None or not self.schedule.foreseen()
                  or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
         return 0 if asked else min(self.options.epochs - self.epoch,
                                    run.epochs_at_once(X, self.samples.Y, self.validation and self.validation[:2]))
@@ -300,10 +322,7 @@ class Training:
 
     def run_epoch(self, start):
         """The pass, or what is left of it; whether all costs were finite."""
-        run, order = self.compiled, None
-        if self.options.shuffle:
-            seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)
-            order = shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
+        run, order = self.compiled, self.new_order() if self.options.shuffle else None
         self.rates = self.rates_of_epoch()
         run.start_epoch(self.X, self.samples.Y, order, self.rates, self.weight, self.rows, self.cost)
         going = True
@@ -350,7 +369,7 @@ class Training:
         history.cost.append(cost)
         if rate is not None:
             history.learning_rate.append(rate)
-        judge(self.net, self.samples, self.validation, self.metrics, history, self.targets)
+        self.judge()
         watched = history.validation_cost[-1] if self.validation is not None else cost
         self.watch.offer(self.net.parameters, watched, options.min_delta)
         history.seconds.append(time.perf_counter() - start)

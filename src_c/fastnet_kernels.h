@@ -162,6 +162,9 @@ typedef struct {
     void *context;              /* handed to it */
 } fastnet_cost;
 
+/* Where a thread's time goes (profile.h); NULL where nobody wants to know. */
+typedef struct fastnet_profile fastnet_profile;
+
 /* A net: where its parameters lie in the flat vector, per layer w row-major, then b. */
 typedef struct {
     ptrdiff_t n_layers;         /* layers of weights: one less than layers of neurons */
@@ -171,6 +174,7 @@ typedef struct {
     fastnet_cost cost;
     ptrdiff_t n_parameters;
     ptrdiff_t width;            /* neurons of the widest layer, the input not counted, rounded up to whole vectors of any level */
+    fastnet_profile *profile;   /* of the call that has this copy, or NULL */
     int python;                 /* some activation calls Python functions */
 } fastnet_layout;
 
@@ -219,6 +223,7 @@ typedef struct {
     ptrdiff_t steps;            /* batches seen */
     double cost;                /* summed over the samples */
     int finite;                 /* no batch's cost was NaN or infinite */
+    fastnet_profile *profile;   /* of the thread, or NULL */
 } fastnet_progress;
 
 /* One step of an optimizer. */
@@ -337,6 +342,7 @@ struct fastnet_net {
     const void *zeros;          /* (width or input_ld,), all 0; NULL: packed for outputs alone */
     const void *kernels;        /* fastnet_kernels_f32 or fastnet_kernels_f64: what it was packed for */
     int precision;              /* FASTNET_F32 or FASTNET_F64 */
+    fastnet_profile *profile;   /* of the call that has this copy, or NULL */
 };
 typedef fastnet_net fastnet_packed;
 

@@ -217,3 +217,13 @@ def test_a_cliff_is_time_that_flops_do_not_account_for():
     growth = module("growth")
     points = [{"value": n, "seconds": s, "flops": f} for n, s, f in ((8, 1, 100), (16, 3.9, 400), (17, 6.5, 440), (18, 6.6, 480))]
     assert [(a, b) for a, b, _ in growth.cliffs(points)] == [(16, 17)]
+
+
+def test_the_profile_bench_says_whether_rows_add_up_and_what_profiling_costs(tmp_path):
+    text = run(tmp_path, "profiling.py", "--quick")
+    assert text.count("beside its time on another clock") == 2 and text.count("with a profile beside one without") == 2
+
+
+def test_the_explain_bench_predicts_and_follows_advice(tmp_path):
+    text = run(tmp_path, "explain.py", "--quick")
+    assert "within 15 %" in text and "promised" in text and "kept" in text

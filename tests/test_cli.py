@@ -64,7 +64,8 @@ def report(out):
 # --- help and usage
 
 
-@pytest.mark.parametrize("argv", [[], ["train"], ["predict"], ["info"], ["export"], ["check"], ["config"]], ids=" ".join)
+@pytest.mark.parametrize("argv", [[], ["train"], ["predict"], ["info"], ["export"], ["check"], ["profile"], ["bench"],
+                                  ["config"]], ids=" ".join)
 def test_help_is_printed_and_is_no_error(run, argv):
     assert "usage: fastnet" in run(*argv, "--help")
 
@@ -466,6 +467,61 @@ def test_train_refuses_a_bad_option_of_fit(capsys):
     assert main(["train", "digits", "--quiet", "--dropout", "1.5"]) == 2
     assert main(["train", "digits", "--quiet", "--optimizer", "adan"]) == 2
     assert "did you mean 'adam'" in capsys.readouterr().err
+
+
+# --- profile and bench
+
+
+@pytest.fixture
+def short(monkeypatch, tmp_path):
+    from fastnet import _measure, _model, _roof
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(_measure, "SECONDS", 1e-5)
+    monkeypatch.setattr(_roof, "SECONDS", 1e-4)
+    monkeypatch.setattr(_roof, "MOST_BYTES", 1 << 20)
+    monkeypatch.setattr(_model, "_kept", {})
+    monkeypatch.setattr(_model, "CALIBRATION", [((10, 20, 3), 1), ((10, 20, 3), 10)])
+
+
+def test_profile_prints_explanation_and_table_and_writes_what_it_is_asked_to(run, short, model, tmp_path):
+    path, _ = model
+    out = run("profile", path, "--batch", 5, "--dtype", "float32", "--trace", tmp_path / "trace.json")
+    assert "path minibatch, batch 5, float32" in out and "ms on the clock" in out and "fit minibatch [2, 3, 2] float32 batch 5" in out
+    assert json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    found = report(run("profile", "--sizes", 10, 20, 1, "--density", 0.2, "--json"))
+    assert found["explain"]["layers"][0]["forward"] == "nonzeros" and found["profile"]["rows"]
+
+
+def test_profile_draws(run, short, tmp_path):
+    pytest.importorskip("matplotlib")
+    run("profile", "--sizes", 3, 4, 2, "--plot", tmp_path / "profile.png")
+    assert (tmp_path / "profile.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("argv, message", [
+    ([], "give either MODEL or --sizes"),
+    (["net.safetensors", "--sizes", "2", "1"], "give either MODEL or --sizes"),
+    (["nowhere.safetensors"], "nowhere.safetensors: No such file"),
+    (["--sizes", "2", "zero"], "--sizes: expected a whole number from 1; got 'zero'"),
+    (["--sizes", "2", "1", "--density", "2"], "--density: expected a number above 0, at most 1; got 2.0"),
+    (["--sizes", "2", "1", "--activation", "step"], "activation must be"),
+])
+def test_what_profile_is_not_given_rightly_is_named(fails, argv, message):
+    assert message in fails("profile", *argv)
+
+
+def test_profile_writes_no_half_trace(fails, short, tmp_path):
+    message = fails("profile", "--sizes", 2, 3, 1, "--trace", tmp_path / "no" / "trace.json", code=1)
+    assert "No such directory" in message and not (tmp_path / "no").exists()
+
+
+def test_bench_compares_what_is_installed(run):
+    found = report(run("bench", "--quick", "--json"))
+    assert [result["sizes"] for result in found["results"]] == [[784, 30, 10], [10, 64, 64, 1]]
+    for result in found["results"]:
+        assert not result["wrong"] and {"fastnet", "BLAS", "numpy"} <= result["step_us"].keys()
+        assert all(time > 0 for time in result["step_us"].values())
+    assert "fastnet ahead" in run("bench", "--quick")
 
 
 # -- data as users have them --------------------------------------------------

@@ -50,6 +50,7 @@ def test_docstrings_of_compiled_methods():
 def test_pages(page, tmp_path, monkeypatch):
     needs(page.name)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     text = page.read_text(encoding="utf-8")
     if not NUMBA:
         text = re.sub(r"^```python\n>>> import numba.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)

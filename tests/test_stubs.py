@@ -72,6 +72,9 @@ def test_a_class_has_the_fields_of_its_stub_and_no_public_method_more(name):
         assert list(kind._fields) == fields
     elif name == "History":
         assert set(fields) <= vars(kind()).keys()
+    elif name == "Profile":
+        found = fn.profile()
+        assert set(fields) <= vars(found).keys() and stubbed - set(fields) <= {*public, "accounted", "__enter__", "__exit__"}
     elif [base.id for base in stub.bases] == ["_Optimizer"]:
         assert list(kind.__slots__) == fields
         assert all(hasattr(kind(), node.name) for node in BASES["_Optimizer"].body)

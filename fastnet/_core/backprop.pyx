@@ -11,6 +11,7 @@ from libc.string cimport memcpy
 from fastnet._core.blas cimport gemm, gemv, ger
 from fastnet._core.costs cimport output_delta
 from fastnet._core.kernels cimport Data, activate, dropout_mask, times_prime
+from fastnet._core.laps cimport ACTIVATION, BP2, BP3, BP4, DROPOUT, FORWARD, OUTPUT_DELTA, mark
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 from fastnet._core.users cimport raise_pending
@@ -47,11 +48,14 @@ cdef void feedforward_dropping(
     cdef const real* before = x
     for l in range(net.n_layers):
         weighted_input(m, net.sizes[l + 1], net.sizes[l], before, parameters + net.w[l], parameters + net.b[l], z[l])
+        mark(net.profile, FORWARD, l)
         activate(net.activation[l], m, net.sizes[l + 1], z[l], a[l])
+        mark(net.profile, ACTIVATION, l)
         before = a[l]
         if drops(chance, l):
             before = <real*>chance.out[l]
             drop_out(net, chance, l, m, a[l], <real*>chance.drop[l], <real*>chance.out[l])
+            mark(net.profile, DROPOUT, l)
 
 
 cdef inline bint drops(const Chance* chance, Py_ssize_t l) noexcept nogil:
@@ -131,15 +135,19 @@ cdef double backpropagate(
     feedforward_dropping(net, m, parameters, x, z, a, chance)
     cost = output_delta(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
                         <const real*>z[last], <const real*>a[last], delta[last])
+    mark(net.profile, OUTPUT_DELTA, last)
     for l in range(last, -1, -1):
         if l > 0:
             backprop_delta(net.activation[l - 1], m, net.sizes[l], net.sizes[l + 1],
                            delta[l], parameters + net.w[l], z[l - 1], a[l - 1], delta[l - 1])
+            mark(net.profile, BP2, l)      # σ' included
             if drops(chance, l - 1):
                 for i in range(m * net.sizes[l]):
                     delta[l - 1][i] *= (<real*>chance.drop[l - 1])[i]
         before = x if l == 0 else <real*>chance.out[l - 1] if drops(chance, l - 1) else a[l - 1]
         nabla_b(m, net.sizes[l + 1], alpha, delta[l], beta, target + net.b[l])
+        mark(net.profile, BP3, l)
         nabla_w(m, net.sizes[l + 1], net.sizes[l], alpha, delta[l], before, beta, target + net.w[l])
+        mark(net.profile, BP4, l)
     raise_pending(net)
     return cost

@@ -19,8 +19,10 @@ from fastnet._core.backprop cimport feedforward
 from fastnet._core.costs cimport output_delta, set_cost
 from fastnet._core.first_order cimport columns_of_w, pull_back, push_forward, through, times_slopes, unit_rows
 from fastnet._core.kernels cimport Data
+from fastnet._core.laps cimport OUTPUT_DELTA, PULL, PUSH, mark, step_begins
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, free_layout, new_layout, take
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed
+from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.samples cimport data_of
 from fastnet._core.second_order cimport Directional, add_hessian_vector, laplacian
 from fastnet._core.types cimport real
@@ -42,6 +44,9 @@ cdef enum Wanted:
     INPUT_GRADIENT
     LAPLACIAN
     HESSIAN_VECTOR
+
+NAMES = ("jacobian", "jacobian", "vjp", "jvp", "per-sample gradients", "parameter jacobian", "input gradient", "laplacian",
+         "hessian product")
 
 cdef struct Sweep:              # the work space of a block
     Py_ssize_t rows             # samples that fit
@@ -121,7 +126,9 @@ cdef class Derivatives:
 
     cdef run_packed(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray out, real* dummy=NULL):
         """Packed for this call, as a frozen net is packed once and for all."""
-        cdef Packed packed = new_packed[real](self.net, <const real*>self.parameters.data, True)
+        cdef Layout net
+        cdef Region region = self.watch(wanted, "tiles", &net)
+        cdef Packed packed = new_packed[real](&net, <const real*>self.parameters.data, True)
         cdef Py_ssize_t m = X.shape[0]
         cdef Room room = Room(packed.workspace(m, self.single))
         cdef const real* x = <const real*>X.data
@@ -129,7 +136,20 @@ cdef class Derivatives:
         cdef real* target = <real*>out.data
         cdef int kind = JVP if wanted == UP else VJP if wanted == DOWN else JACOBIAN
         with nogil:
-            packed.differentiate(kind, m, x, v, <real*>NULL, target, room.start)
+            packed.differentiate(&packed.net, kind, m, x, v, <real*>NULL, target, room.start)
+        if region is not None:
+            current().close(region)
+
+    cdef Region watch(self, Wanted wanted, str path, Layout* watched):
+        """A copy of the layout that takes time, and the region entered, if this thread has a profile open."""
+        cdef Recorder recorder = current() if open_profiles else None
+        cdef Region region
+        watched[0] = self.net[0]
+        if recorder is None:
+            return None
+        region = recorder.open(self, NAMES[<int>wanted], path, self.net, self.single)
+        watched.profile = &region.table
+        return region
 
     cdef run_plain(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray direction, cnp.ndarray out, real* dummy=NULL):
         """Block after block; V holds directions or targets, a row a sample, `direction` is one for them all."""
@@ -148,11 +168,17 @@ cdef class Derivatives:
         cdef const real* v = <const real*>(V.data if V is not None else NULL)
         cdef const real* nu = <const real*>(direction.data if direction is not None else NULL)
         cdef real* target = <real*>out.data
+        cdef Layout net
+        cdef Region region = self.watch(wanted, "plain", &net)
         with nogil:
             while start < m:
-                block(wanted, self.net, &sweep, &data, start, min(sweep.rows, m - start), parameters, x + start * n_in,
+                if net.profile != NULL:
+                    step_begins(net.profile, min(sweep.rows, m - start))
+                block(wanted, &net, &sweep, &data, start, min(sweep.rows, m - start), parameters, x + start * n_in,
                       v + start * v_width, nu, target + start * out_width)
                 start += sweep.rows
+        if region is not None:
+            current().close(region)
 
     cdef Py_ssize_t directions(self, Wanted wanted):
         if wanted == JACOBIAN_DOWN or wanted == PARAMETER_JACOBIAN:
@@ -244,6 +270,7 @@ cdef int block(
         memcpy(out, push_forward(net, m, 1, parameters, z, a, slope, d, spare), m * n * sizeof(real))
     elif wanted == PER_SAMPLE_GRADIENTS or wanted == INPUT_GRADIENT:
         output_delta(&net.cost, net.activation[last], data, start, m, n, <const real*>z[last], <const real*>a[last], d)
+        mark(net.profile, OUTPUT_DELTA, last)
         pull_back(net, m, 1, parameters, x, z, a, slope, d, spare, out, wanted == INPUT_GRADIENT)
     else:
         if wanted == DOWN:
@@ -252,6 +279,7 @@ cdef int block(
             unit_rows(m, n, d)
         times_slopes(net.activation[last], m, sweep.k, n, <const real*>z[last], <const real*>a[last], slope, d)
         pull_back(net, m, sweep.k, parameters, x, z, a, slope, d, spare, out, wanted != PARAMETER_JACOBIAN)
+    mark(net.profile, PUSH if wanted == JACOBIAN_UP or wanted == UP or wanted == LAPLACIAN else PULL, 0)
     return raise_pending(net)
 
 

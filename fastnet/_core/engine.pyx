@@ -18,8 +18,10 @@ from fastnet._core.backprop cimport backpropagate, feedforward
 from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
 from fastnet._core.kernels cimport PYTHON_COST, Data, infer, predict_narrow
+from fastnet._core.laps cimport enter, leave, step_begins
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed, rows_of
+from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.samples cimport data_of
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
@@ -196,6 +198,8 @@ cdef class Engine:
         cdef Py_ssize_t n_bytes = 2 * self.net.width * sizeof(real)
         cdef void* work = stack
         cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
+        if open_profiles and current() is not None:
+            return self.infer_watched[real](x, out)
         if n_bytes > STACK_BYTES:
             work = PyMem_RawMalloc(n_bytes)
             if work == NULL:
@@ -207,6 +211,40 @@ cdef class Engine:
                 infer(self.net, parameters, x, out, <real*>work)
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
+        return 0
+
+    cdef int infer_watched(self, const real* x, real* out) except -1:
+        """infer_typed while this thread has a profile open: calls are counted, and timed in bursts."""
+        cdef Region region = current().region(self, "call", "samples", self.net, self.single, 0)
+        cdef Layout watched = self.net[0]
+        cdef bint timed = step_begins(&region.table, 1)
+        cdef Scratch scratch = Scratch(2 * self.net.width * sizeof(real))
+        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
+        region.calls += 1
+        region.counted = True
+        if timed:
+            enter(&region.table)
+            region.table.laps += 2             # beside those of operations
+            watched.profile = &region.table
+        infer(&watched, parameters, x, out, <real*>scratch.memory)
+        if timed:
+            leave(&region.table)
+        return 0
+
+    cdef Region watch(self, str kind, str path, Layout* watched):
+        """A copy of the layout that takes time, and the region entered, if this thread has a profile open."""
+        cdef Recorder recorder = current() if open_profiles else None
+        cdef Region region
+        watched[0] = self.net[0]
+        if recorder is None:
+            return None
+        region = recorder.open(self, kind, path, self.net, self.single)
+        watched.profile = &region.table
+        return region
+
+    cdef int unwatch(self, Region region) except -1:
+        if region is not None:
+            current().close(region)
         return 0
 
     cdef int infer_scaled(self, cnp.ndarray X, cnp.ndarray out) except -1:
@@ -258,22 +296,27 @@ cdef class Engine:
         cdef Workspace work
         cdef Packed packed
         cdef Scratch scratch
+        cdef Layout net
+        cdef Region region
         if path == "samples":
             for i in range(m):
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
-        elif path == "narrow":
+            return
+        region = self.watch("predict", path, &net)
+        if path == "narrow":
             with nogil:
-                predict_narrow[real](self.net, parameters, m, x, y)
+                predict_narrow[real](&net, parameters, m, x, y)
         elif path == "tiles":
-            packed = new_packed[real](self.net, parameters, False)
+            packed = new_packed[real](&net, parameters, False)
             scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
             with nogil:
-                packed.predict(&data, rows, y, scratch.memory)
+                packed.predict(&packed.net, &data, rows, y, scratch.memory)
         else:
             work = Workspace.for_inference(self.net, rows, sizeof(real))
             with nogil:
-                predict_blocks(self.net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
+                predict_blocks(&net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
                 raise_pending(self.net)
+        self.unwatch(region)
 
     def _forward_into(self, cnp.ndarray X not None, list z, list a):
         """Fill the arrays of z^l and a^l, one (m, n) array a layer."""
@@ -288,11 +331,16 @@ cdef class Engine:
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
         cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
+        cdef Layout net
+        cdef Region region = self.watch("forward", "plain", &net)
         point_at(work.z, z)
         point_at(work.a, a)
         with nogil:
-            feedforward(self.net, m, parameters, x, <real**>work.z, <real**>work.a)
+            if net.profile != NULL:
+                step_begins(net.profile, m)
+            feedforward(&net, m, parameters, x, <real**>work.z, <real**>work.a)
             raise_pending(self.net)
+        self.unwatch(region)
 
     # -- cost and gradient ---------------------------------------------------
 
@@ -319,10 +367,12 @@ cdef class Engine:
         return self.cost_typed[double](X, Y, weight)
 
     cdef double evaluate_typed(self, X, Y, cnp.ndarray weight, cnp.ndarray out, real* dummy=NULL) except? -1:
+        cdef Layout net
+        cdef Region region = self.watch("cost", "tiles", &net)
         cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
-        cdef Packed packed = new_packed[real](self.net, <const real*>self._parameters.data, False)
+        cdef Packed packed = new_packed[real](&net, <const real*>self._parameters.data, False)
         cdef Scratch scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
         cdef real* a = <real*>out.data if out is not None else NULL
         cdef double cost = 0
@@ -331,6 +381,7 @@ cdef class Engine:
             with nogil:
                 cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.memory)
             start += data.m
+        self.unwatch(region)
         return cost / m
 
     cdef double cost_typed(self, X, Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
@@ -341,14 +392,17 @@ cdef class Engine:
         cdef Buffers buffers = buffers_of(work)
         cdef const real* parameters = <const real*>self._parameters.data
         cdef double cost = 0
+        cdef Layout net
+        cdef Region region = self.watch("cost", "plain", &net)
         while start < m:
             data = piece(window, X, Y, weight, start)
             if data.m * self.flops_a_row() < GIL_FLOPS:
-                cost += total_cost(self.net, &data, &buffers, parameters)
+                cost += total_cost(&net, &data, &buffers, parameters)
             else:
                 with nogil:
-                    cost += total_cost(self.net, &data, &buffers, parameters)
+                    cost += total_cost(&net, &data, &buffers, parameters)
             start += data.m
+        self.unwatch(region)
         return cost / m
 
     def _backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
@@ -370,10 +424,15 @@ cdef class Engine:
         cdef double cost
         point_at(work.z, z)
         point_at(work.a, a)
+        cdef Layout net
+        cdef Region region = self.watch("backprop", "plain", &net)
         point_at(work.delta, delta)
         with nogil:
-            cost = backpropagate(self.net, &data, 0, m, parameters, x, <real**>work.z, <real**>work.a,
+            if net.profile != NULL:
+                step_begins(net.profile, m)
+            cost = backpropagate(&net, &data, 0, m, parameters, x, <real**>work.z, <real**>work.a,
                                  <real**>work.delta, NULL, <real>(1.0 / m), <real>0, target)
+        self.unwatch(region)
         return cost / m
 
     def _gradient_into(self, X, Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
@@ -394,15 +453,20 @@ cdef class Engine:
         cdef real* target = <real*>nabla.data
         cdef real alpha = <real>(1.0 / m)
         cdef double cost = 0
+        cdef Layout net
+        cdef Region region = self.watch("gradient", "plain", &net)
         nabla.fill(0)
+        if net.profile != NULL:
+            step_begins(net.profile, m)
         while start < m:
             data = piece(window, X, Y, weight, start)
             if 3 * data.m * self.flops_a_row() < GIL_FLOPS:
-                cost += add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
+                cost += add_gradient(&net, &data, &buffers, 0, data.m, parameters, alpha, target)
             else:
                 with nogil:
-                    cost += add_gradient(self.net, &data, &buffers, 0, data.m, parameters, alpha, target)
+                    cost += add_gradient(&net, &data, &buffers, 0, data.m, parameters, alpha, target)
             start += data.m
+        self.unwatch(region)
         return cost / m
 
 
@@ -433,5 +497,7 @@ cdef void predict_blocks(
     cdef Py_ssize_t start = 0, last = net.n_layers - 1
     while start < m:
         z[last] = a[last] = y + start * net.sizes[last + 1]
+        if net.profile != NULL:
+            step_begins(net.profile, min(rows, m - start))
         feedforward(net, min(rows, m - start), parameters, x + start * net.sizes[0], z, a)
         start += rows

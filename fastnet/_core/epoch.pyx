@@ -13,6 +13,7 @@ from fastnet._core.backprop cimport Chance, backpropagate, draw_of, feedforward
 from fastnet._core.costs cimport output_cost
 from fastnet._core.descent cimport LayerDescent, descend
 from fastnet._core.kernels cimport Data, Descent, Progress, add_noise, begin_step, dropout_mask
+from fastnet._core.laps cimport COST, GATHER, STEP, UPDATE, mark, step_begins
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 from fastnet._core.users cimport raise_pending
@@ -66,12 +67,18 @@ cdef double total_cost(
 ) except? -1 nogil:
     """Σ_x C_x over all rows, in blocks."""
     cdef Py_ssize_t start = 0, m, last = net.n_layers - 1
+    cdef const real* x
     cdef double cost = 0
     while start < data.m:
         m = min(work.rows, data.m - start)
-        feedforward(net, m, parameters, inputs[real](net, data, work, start, m), <real**>work.z, <real**>work.a)
+        if net.profile != NULL:
+            step_begins(net.profile, m)
+        x = inputs[real](net, data, work, start, m)
+        mark(net.profile, GATHER, 0)
+        feedforward(net, m, parameters, x, <real**>work.z, <real**>work.a)
         cost += output_cost(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
                             <const real*>work.z[last], <const real*>work.a[last], <real*>work.delta[last])
+        mark(net.profile, COST, last)
         start += m
     raise_pending(net)
     return cost
@@ -83,14 +90,16 @@ cdef double add_gradient(
 ) except? -1 nogil:
     """target += alpha Σ_x ∇C_x over rows start ... stop, a batch, in blocks.  Returns Σ_x C_x."""
     cdef Py_ssize_t m, first = start
+    cdef const real* x
     cdef double cost = 0
     while start < stop:
         m = min(work.rows, stop - start)
         if work.chance != NULL:
             work.chance.first = start - first
+        x = inputs[real](net, data, work, start, m)
+        mark(net.profile, GATHER, 0)
         cost += backpropagate(
-            net, data, start, m, parameters, inputs[real](net, data, work, start, m),
-            <real**>work.z, <real**>work.a, <real**>work.delta, work.chance, alpha, <real>1, target)
+            net, data, start, m, parameters, x, <real**>work.z, <real**>work.a, <real**>work.delta, work.chance, alpha, <real>1, target)
         start += m
     return cost
 
@@ -120,6 +129,7 @@ cdef double step(
     begin_step(&descent.update, &descent.running, rate, cost / count)
     descent.penalty = 1 / count if descent.by_batch else 1
     descend(net, descent, layers, parameters, nabla, states)
+    mark(net.profile, UPDATE, 0)
     return cost * (m / count)
 
 
@@ -140,6 +150,8 @@ cdef int run_epoch(
     while start < data.m and start < until and progress.finite:
         stop = min(start + batch_size, data.m)
         rate = descent.rate if descent.rates == NULL else descent.rates[progress.steps]
+        if net.profile != NULL:
+            step_begins(net.profile, stop - start)
         if nabla == NULL:
             cost = add_gradient(net, data, work, start, stop, parameters, <real>(-rate / (stop - start)), parameters)
             descent.running.steps += 1
@@ -149,6 +161,7 @@ cdef int run_epoch(
         progress.finite = isfinite(cost)
         progress.steps += 1
         start = stop
+        mark(net.profile, STEP, 0)
     progress.rows = start
     return 0
 

@@ -81,7 +81,7 @@ cdef Py_ssize_t train_epochs(
             shuffle(data.m, order, seed_for(key, purpose, first + e))
         descent.rates = rates + e * n_steps if rate_a_step else NULL
         descent.rate = rates[e * n_steps if rate_a_step else e]
-        progress[0] = Progress(rows=0, steps=0, cost=0, finite=True)
+        progress[0] = Progress(rows=0, steps=0, cost=0, finite=True, profile=NULL)
         trainer.run[real](data, descent, batch_size, data.m, 0, 1, progress)
         trainer.store[real](parameters, 0)
         progress.finite = progress.finite and all_finite(n, <const real*>parameters)

@@ -9,9 +9,11 @@ import numpy as np
 from fastnet._core import plan as planning
 
 from fastnet._core.capsule cimport capsule_of
-from fastnet._core.kernels cimport NARROW, Data, predict_narrow
+from fastnet._core.kernels cimport NARROW, Data, PackedNet, predict_narrow
+from fastnet._core.laps cimport enter, leave, step_begins
 from fastnet._core.layout cimport Layout, free_layout, new_layout
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed, rows_of
+from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_jacobian, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 
@@ -267,9 +269,15 @@ cdef class FrozenEngine:
         return self.run_typed[double](m, <const double*>x, <double*>out)
 
     cdef int run_typed(self, Py_ssize_t m, const real* x, real* out) except -1:
+        if open_profiles and current() is not None:
+            return self.run_watched[real](m, x, out)
+        return self.run_on[real](self.layout, &self.packed.net, m, x, out)
+
+    cdef int run_on(self, const Layout* layout, const PackedNet* net, Py_ssize_t m, const real* x, real* out) except -1:
+        """`net` and `layout` are this object's, or copies that take time."""
         if self.narrow and m >= FROM:
             with nogil:
-                predict_narrow[real](self.layout, <const real*>self.flat.data, m, x, out)
+                predict_narrow[real](layout, <const real*>self.flat.data, m, x, out)
             return 0
         cdef char stack[STACK_BYTES]
         cdef Data data = rows_of(x, m)
@@ -281,12 +289,37 @@ cdef class FrozenEngine:
             if work == NULL:
                 raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
         if 2.0 * m * self.n_parameters < GIL_FLOPS:
-            self.packed.predict(&data, rows, out, work)
+            self.packed.predict(net, &data, rows, out, work)
         else:
             with nogil:
-                self.packed.predict(&data, rows, out, work)
+                self.packed.predict(net, &data, rows, out, work)
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
+        return 0
+
+    cdef int run_watched(self, Py_ssize_t m, const real* x, real* out) except -1:
+        """The same with a profile open: a batch is timed, single samples in bursts."""
+        cdef Recorder recorder = current()
+        cdef Layout layout = self.layout[0]
+        cdef PackedNet net = self.packed.net
+        cdef Region region
+        if m > 1:
+            region = recorder.open(self, "frozen", "narrow" if self.narrow and m >= FROM else "tiles", self.layout, self.single)
+            layout.profile = net.profile = &region.table
+            self.run_on[real](&layout, &net, m, x, out)
+            recorder.close(region)
+            return 0
+        region = recorder.region(self, "frozen call", "samples", self.layout, self.single, 0)
+        region.calls += 1
+        region.counted = True
+        if step_begins(&region.table, 1):
+            enter(&region.table)
+            region.table.laps += 2                 # beside those of operations
+            net.profile = &region.table
+            self.run_on[real](&layout, &net, m, x, out)
+            leave(&region.table)
+        else:
+            self.run_on[real](&layout, &net, m, x, out)
         return 0
 
     cdef object new_jacobian(self):
@@ -315,11 +348,23 @@ cdef class FrozenEngine:
             work = PyMem_RawMalloc(n_bytes)
             if work == NULL:
                 raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+        cdef const PackedNet* net = &self.packed.net
+        cdef PackedNet watched
+        cdef Recorder recorder = current() if open_profiles else None
+        cdef Region region
+        if recorder is not None:
+            region = recorder.open(self, "jacobian" if wanted == JACOBIAN else "jvp" if wanted == JVP else "vjp", "frozen",
+                                   self.layout, self.single)
+            watched = self.packed.net
+            watched.profile = &region.table
+            net = &watched
         if 4.0 * m * self.n_parameters * (min(self.n_in, self.n_out) if wanted == JACOBIAN else 1) < GIL_FLOPS:
-            self.packed.differentiate(wanted, m, x, v, y, out, work)
+            self.packed.differentiate(net, wanted, m, x, v, y, out, work)
         else:
             with nogil:
-                self.packed.differentiate(wanted, m, x, v, y, out, work)
+                self.packed.differentiate(net, wanted, m, x, v, y, out, work)
+        if recorder is not None:
+            recorder.close(region)
         if n_bytes > STACK_BYTES:
             PyMem_RawFree(work)
         return 0

@@ -6,6 +6,7 @@ the two pointers below, so that one selected instruction level serves them all.
 
 from libc.stdint cimport uint32_t, uint64_t
 
+from fastnet._core.laps cimport Table
 from fastnet._core.layout cimport Cost, Layout
 from fastnet._core.types cimport real
 
@@ -42,7 +43,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         const Py_ssize_t* order
         Py_ssize_t m
 
-    ctypedef struct Table "fastnet_table":
+    ctypedef struct Numbers "fastnet_table":
         const void* x
         Py_ssize_t row_stride, column_stride
         int number
@@ -60,6 +61,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Py_ssize_t rows, steps
         double cost
         bint finite
+        Table* profile
 
     enum:
         OUTPUTS_IN_LANES "FASTNET_OUTPUTS_IN_LANES"
@@ -115,6 +117,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         const void* zeros
         const void* kernels
         int precision
+        Table* profile
 
     ctypedef struct Model "fastnet_model":
         Layout layout
@@ -158,7 +161,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t (*place)(const Layout*, const float* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
-        void (*gather)(const Table*, size_t m, size_t p, const Py_ssize_t* rows, float* out) noexcept nogil
+        void (*gather)(const Numbers*, size_t m, size_t p, const Py_ssize_t* rows, float* out) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
@@ -211,7 +214,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t (*place)(const Layout*, const double* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
-        void (*gather)(const Table*, size_t m, size_t p, const Py_ssize_t* rows, double* out) noexcept nogil
+        void (*gather)(const Numbers*, size_t m, size_t p, const Py_ssize_t* rows, double* out) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
@@ -419,7 +422,7 @@ cdef inline void compress(
         f64[0].compress(m, p, x, starts, columns, values)
 
 
-cdef inline void gather(const Table* table, size_t m, size_t p, const Py_ssize_t* rows, real* out) noexcept nogil:
+cdef inline void gather(const Numbers* table, size_t m, size_t p, const Py_ssize_t* rows, real* out) noexcept nogil:
     """out (m, p) = rows of a table of any kind of number (src_c/gather.inc)."""
     if real is float:
         f32[0].gather(table, m, p, rows, out)

@@ -2,6 +2,8 @@
 
 from libc.stddef cimport size_t
 
+from fastnet._core.laps cimport Table
+
 cdef extern from "fastnet_kernels.h" nogil:
     ctypedef struct Cost "fastnet_cost":
         int kind
@@ -22,6 +24,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Cost cost                  # filled by costs.pyx
         Py_ssize_t n_parameters
         Py_ssize_t width           # neurons of the widest layer, the input not counted, in whole vectors of any level
+        Table* profile             # of the call that has this copy, or NULL
         bint python                # some activation calls Python functions
 
 cdef enum:

@@ -18,11 +18,11 @@ cdef class Packed:
     cdef void* memory
 
     cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil
-    cdef void predict(self, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil
+    cdef void predict(self, const PackedNet* net, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil
     cdef double evaluate(self, const Cost* cost, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil
     cdef size_t workspace(self, Py_ssize_t m, bint single) noexcept nogil
     cdef void differentiate(
-        self, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out, void* work,
+        self, const PackedNet* net, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out, void* work,
     ) noexcept nogil
 
 

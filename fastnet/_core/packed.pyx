@@ -8,6 +8,7 @@ from libc.stdint cimport uintptr_t
 
 from fastnet._core cimport kernels
 from fastnet._core.kernels cimport F32, F64, Data, PackedNet, TrainerLayer
+from fastnet._core.laps cimport PACK, lap
 from fastnet._core.layout cimport ALIGNMENT, Cost, Layout, aligned
 from fastnet._core.types cimport real
 
@@ -22,14 +23,14 @@ cdef class Packed:
     cdef Py_ssize_t work_bytes(self, Py_ssize_t rows, Py_ssize_t itemsize) noexcept nogil:
         return bytes_for(&self.net, rows, itemsize)
 
-    cdef void predict(self, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil:
-        """out (m, n_out) = a^L of the rows of the data, `rows` samples at a time."""
+    cdef void predict(self, const PackedNet* net, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil:
+        """out (m, n_out) = a^L of the rows of the data, `rows` samples at a time; `net` is its own, or a copy of it."""
         cdef real* buffers = <real*>aligned(<uintptr_t>work)
         cdef const void** row = <const void**>(buffers + 4 * rows * self.net.width)
         if real is float:
-            self.f32.predict(&self.net, data, rows, out, buffers, row)
+            self.f32.predict(net, data, rows, out, buffers, row)
         else:
-            self.f64.predict(&self.net, data, rows, out, buffers, row)
+            self.f64.predict(net, data, rows, out, buffers, row)
 
     cdef double evaluate(self, const Cost* cost, const Data* data, Py_ssize_t rows, real* out, void* work) noexcept nogil:
         """The summed cost of the data; out (m, n_out) gets a^L unless it is NULL."""
@@ -45,13 +46,12 @@ cdef class Packed:
         return self.f32.workspace(&self.net, m) if single else self.f64.workspace(&self.net, m)
 
     cdef void differentiate(
-        self, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out, void* work,
+        self, const PackedNet* net, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out, void* work,
     ) noexcept nogil:
         """At the rows of x: the Jacobian (m, n_out, n_in), its product u ∂a^L/∂x (m, n_in) or ∂a^L/∂x v (m, n_out).
 
-        y (m, n_out) = a^L unless NULL.
+        y (m, n_out) = a^L unless NULL; `net` is its own, or a copy of it.
         """
-        cdef const PackedNet* net = &self.net
         if real is float:
             if wanted == JACOBIAN:
                 self.f32.value_and_jacobian(net, m, x, y, out, work)
@@ -85,6 +85,9 @@ cdef Packed new_packed(const Layout* layout, const real* parameters, bint deriva
     if packed.memory == NULL:
         raise MemoryError(f"no memory to pack a net: {n_bytes} bytes")
     place[real](packed, layout, parameters, derivatives, <char*>aligned(<uintptr_t>packed.memory))
+    packed.net.profile = layout.profile
+    if layout.profile != NULL:
+        lap(layout.profile, PACK, 0)
     return packed
 
 

@@ -2,7 +2,7 @@
 
 cimport numpy as cnp
 
-from fastnet._core.kernels cimport Table
+from fastnet._core.kernels cimport Numbers
 from fastnet._core.types cimport real
 
 
@@ -12,9 +12,9 @@ cdef class Rows:
     cdef readonly cnp.ndarray array        # two-dimensional, of any kind, order and stride
     cdef readonly cnp.ndarray rows         # (m,) intp: which rows of the array these are; None: all
     cdef readonly object pages             # fastnet._pages.Pages: the array is a file's, mapped into memory; or None
-    cdef Table table
+    cdef Numbers table
     cdef Py_ssize_t p
 
     cdef void gather(self, Py_ssize_t start, Py_ssize_t m, const Py_ssize_t* order, Py_ssize_t* room, real* out) noexcept nogil
 
-cdef Table table_of(cnp.ndarray array)
+cdef Numbers table_of(cnp.ndarray array)

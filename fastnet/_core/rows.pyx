@@ -15,9 +15,9 @@ BLOCK_BYTES = 1 << 20           # of converted rows that are looked at at a time
 DENSE_ROWS = 1024               # rows that are made dense at a time to be predicted: whole blocks of every path
 
 
-cdef Table table_of(cnp.ndarray array):
+cdef Numbers table_of(cnp.ndarray array):
     """Where the numbers of a one- or two-dimensional array lie."""
-    cdef Table table
+    cdef Numbers table
     name = "uint8" if array.dtype == bool else array.dtype.name
     table.x = array.data
     table.row_stride = array.strides[0]
@@ -90,7 +90,7 @@ cdef class Rows:
 
     cdef void gather(self, Py_ssize_t start, Py_ssize_t m, const Py_ssize_t* order, Py_ssize_t* room, real* out) noexcept nogil:
         """out (m, p) = rows start ... start + m, or those that `order` names; room (m,) is needed with an order."""
-        cdef Table table = self.table
+        cdef Numbers table = self.table
         cdef const Py_ssize_t* rows = NULL if self.rows is None else <const Py_ssize_t*>self.rows.data
         cdef Py_ssize_t i
         if order == NULL and rows == NULL:

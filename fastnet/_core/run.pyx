@@ -28,8 +28,10 @@ from fastnet._core.epoch cimport Buffers, run_epoch
 from fastnet._core.epochs cimport Course, Held, new_held, train_epochs
 from fastnet._core.descent cimport LayerDescent
 from fastnet._core.kernels cimport Data, Descent, Progress, Running
+from fastnet._core.laps cimport PACK, UNPACK, Table, enter, lap, leave
 from fastnet._core.layout cimport Drops, Layout, Workspace, free_layout, new_layout
 from fastnet._core.optimizers cimport Updater
+from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.samples cimport Compressed, data_of
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
@@ -88,6 +90,9 @@ cdef class Run:
     cdef public object on_window           # called with `before` when the window moves, or None
     cdef bint in_steps                     # single steps: parameters stay packed between them
     cdef bint packed                       # the parameters that count are the trainer's, not the vector's
+    cdef Recorder recorder                 # of this thread's profile, or None
+    cdef list regions                      # one for each thread, where a profile is open
+    cdef Table** tables                    # theirs; NULL each where none is
     cdef readonly object plan, recipe
     cdef tuple sizes
     cdef public object together            # whether threads share the work: None where that is timed
@@ -104,6 +109,9 @@ cdef class Run:
         self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters))
         self.plan, self.recipe = plan, recipe
         self.threads = []
+        self.tables = <Table**>PyMem_RawCalloc(plan.shares, sizeof(Table*))
+        if self.tables == NULL:
+            raise MemoryError("no memory to train")
         self.states = recipe.updater.new_states(parameters.size, parameters.dtype)
         self.describe(batch_size)
         several_blocks = batch_size > plan.rows
@@ -166,6 +174,7 @@ cdef class Run:
                     PyThread_free_lock(self.locks[i])
             PyMem_RawFree(self.locks)
         PyMem_RawFree(self.layers)
+        PyMem_RawFree(self.tables)
         free_layout(self.net)
 
     def close(self):
@@ -211,13 +220,32 @@ cdef class Run:
             self.job.data = data_of(X, Y, order, weight)
         else:
             self.before, self.job.data = rows, self.window.data
-        self.job.progress = Progress(rows=rows - self.before, steps=rows // self.job.batch_size, cost=cost, finite=True)
+        self.job.progress = Progress(rows=rows - self.before, steps=rows // self.job.batch_size, cost=cost, finite=True,
+                                     profile=NULL)
         self.job.descent.rates = NULL
         if isinstance(rates, np.ndarray):
             each = rates
             self.job.descent.rates = <double*>each.data
         else:
             self.job.descent.rate = rates
+        if open_profiles or self.recorder is not None:
+            self.take_profile(X)
+
+    cdef take_profile(self, X):
+        """Tables for every thread of this run, if this thread has a profile open now."""
+        cdef Py_ssize_t i
+        cdef Recorder of_thread
+        cdef Region region
+        self.recorder, self.regions = current(), []
+        for i in range(self.plan.shares):
+            self.tables[i] = NULL
+            if self.recorder is not None:
+                of_thread = self.recorder if i == 0 else self.recorder.child(i - 1)
+                region = of_thread.region(self, "fit", self.plan.path, self.net, self.single, self.job.batch_size)
+                region.density = (<Compressed>X).density if isinstance(X, Compressed) else 1.0
+                region.calls += 1
+                self.tables[i] = &region.table
+                self.regions.append(region)
 
     def go_on(self, Py_ssize_t steps):
         """At most `steps` more steps; whether the pass goes on after them.
@@ -227,11 +255,23 @@ cdef class Run:
         cdef Py_ssize_t m = len(self.read[0]), until = m, done = self.before + self.job.progress.rows
         if steps <= (until - done - 1) // self.job.batch_size:      # the last batch may be shorter
             until = done + steps * self.job.batch_size
-        if self.single:
-            self.go_on_typed[float](until)
-        else:
-            self.go_on_typed[double](until)
+        if self.recorder is not None:
+            self.recorder.enter_span("epochs")
+        try:
+            if self.single:
+                self.go_on_typed[float](until)
+            else:
+                self.go_on_typed[double](until)
+        finally:
+            if self.recorder is not None:
+                self.leave_profile()
         return bool(self.job.progress.finite) and self.before + self.job.progress.rows < m
+
+    cdef leave_profile(self):
+        cdef Region region = self.regions[0]
+        self.recorder.passed(region)
+        region.before = region.table.inside
+        self.recorder.exit_span()
 
     def progress(self):
         """(cost summed so far, rows seen, whether every cost was finite) of the pass.
@@ -339,19 +379,31 @@ cdef class Run:
     cdef load(self, real* dummy=NULL):
         """Pack the parameters and what the optimizer remembers, unless they are packed."""
         cdef Py_ssize_t s, stride = self.trainer.packed.stride
+        cdef Table* table = self.tables[0]
         if self.packed:
             return
         self.packed = True
+        if table != NULL:
+            enter(table)
         self.trainer.load[real](<real*>self.parameters.data, 0)
         for s in range(len(self.states)):
             self.trainer.load[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
+        if table != NULL:
+            lap(table, PACK, 0)
+            leave(table)
 
     cdef store(self, real* dummy=NULL):
         cdef Py_ssize_t s, stride = self.trainer.packed.stride
+        cdef Table* table = self.tables[0]
+        if table != NULL:
+            enter(table)
         self.trainer.store[real](<real*>self.parameters.data, 0)
         for s in range(len(self.states)):
             self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
         self.packed = False
+        if table != NULL:
+            lap(table, UNPACK, 0)
+            leave(table)
 
     cdef go_on_typed(self, Py_ssize_t until, real* dummy=NULL):
         cdef Progress* progress = &self.job.progress
@@ -403,7 +455,9 @@ cdef class Run:
         cdef real* nabla = <real*>self.nabla.data if self.nabla is not None else NULL
         cdef real* states[3]
         cdef Job* job = &self.job
+        cdef Layout net = self.net[0]
         cdef Py_ssize_t s
+        net.profile = self.tables[0]
         if self.drops is not None:
             chance = Chance(seed=job.descent.seed, step=0, first=0, noise=job.descent.noise,
                             keep_inputs=job.descent.keep_inputs, keep=self.drops.keep, drop=self.drops.drop,
@@ -412,8 +466,12 @@ cdef class Run:
         for s in range(len(self.states)):
             states[s] = <real*>(<cnp.ndarray>self.states[s]).data
         with nogil:
-            run_epoch(self.net, &job.data, &buffers, job.batch_size, job.max_rows, &job.descent, self.layers,
+            if net.profile != NULL:
+                enter(net.profile)
+            run_epoch(&net, &job.data, &buffers, job.batch_size, job.max_rows, &job.descent, self.layers,
                       parameters, nabla, states, &job.progress)
+            if net.profile != NULL:
+                leave(net.profile)
 
     cdef stretch(self, Py_ssize_t until, real* dummy=NULL):
         """Go on until it is time to look for signals, by the faster way or as a trial of the other."""
@@ -440,6 +498,7 @@ cdef class Run:
         cdef size_t mine = 1 if together else self.trainer.packed.shares
         self.trainer.barrier.threads = <unsigned>(others + 1)
         self.trainer.packed.crowded = 0
+        progress.profile = self.tables[0]
         for i in range(others):
             PyThread_release_lock(self.locks[i])
         with nogil:
@@ -461,6 +520,7 @@ cdef class Run:
                 if job.done:
                     break
                 progress, descent = job.progress, job.descent
+                progress.profile = self.tables[share]
                 if single:
                     trainer.run[float](&job.data, &descent, job.batch_size, job.max_rows, share, share + 1, &progress)
                 else:

@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from fastnet._core.kernels cimport Table, gather
+from fastnet._core.kernels cimport Numbers, gather
 from fastnet._core.rows cimport Rows, table_of
 from fastnet._core.samples cimport Compressed
 from fastnet._core.types cimport real
@@ -114,7 +114,7 @@ cdef class Window:
         cdef Py_ssize_t* starts = <Py_ssize_t*>self.starts.data
         cdef Py_ssize_t i, k, row, count, widest = 0, p = self.p
         cdef bint short_columns = all.columns.dtype == np.uint16
-        cdef Table table = table_of(all.values)
+        cdef Numbers table = table_of(all.values)
         cdef const char* values = all.values.data
         cdef const unsigned short* shorts = <const unsigned short*>all.columns.data
         cdef const int* longs = <const int*>all.columns.data
