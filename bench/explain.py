@@ -28,8 +28,8 @@ NEAR, KEPT, FOLLOWED = 15.0, 20.0, 5
 
 def training(net, batch, threads=1, density=1.0):
     """seconds(epochs) of `fit`, a step: the least epoch's."""
-    steps = _measure.Steps(net, batch, density)
-    X, Y, net = steps.X, steps.Y, net.copy()
+    rows = 4 * len(_measure.Steps(net, batch, density).X)          # an epoch of some ten milliseconds
+    (X, Y), net = _measure.samples(net, rows, density), net.copy()
 
     def seconds(epochs):
         history = net.fit(X, Y, epochs=epochs, batch_size=batch, learning_rate=1e-6, seed=0, threads=threads,
@@ -85,7 +85,7 @@ def main():
     args = parser.parse_args()
     turns, nets, advised = (2, PREDICTED[:1], ADVISED[1:2]) if args.quick else (args.turns, PREDICTED, ADVISED)
     if args.quick:
-        _measure.SECONDS, _model.CALIBRATION[:] = 1e-4, _model.CALIBRATION[:4]
+        _measure.SECONDS = 1e-4
     print("net, batch, µs a step            fit, least       model              profile             explain's own")
     errors = [predicted(sizes, batch, ("float32", "float64")[i % 2], turns) for i, (sizes, batch) in enumerate(nets)]
     print(f"model: {sum(error <= NEAR / 100 for error in errors)} of {len(errors)} within {NEAR:.0f} %, median {100 * statistics.median(errors):.1f} %\n")

@@ -19,32 +19,36 @@ from fastnet._core import kernels, plan
 CALIBRATION = [((784, 30, 10), 1), ((784, 30, 10), 10), ((784, 30, 10), 64), ((784, 100, 10), 32), ((10, 64, 64, 1), 1),
                ((10, 64, 64, 1), 10), ((10, 64, 64, 1), 100), ((2, 16, 16, 1), 1), ((2, 16, 16, 1), 16), ((4, 8, 3), 1),
                ((64, 128, 128, 10), 1), ((64, 128, 128, 10), 20), ((64, 128, 128, 10), 128), ((200, 300, 200, 20), 50),
-               ((20, 40, 80, 40, 5), 8), ((20, 40, 80, 40, 5), 40), ((5, 5, 5, 5), 32), ((100, 17, 33, 2), 24)]
-VALUES = ("activation", "prime")       # by the activation's name, measured when asked for
+               ((20, 40, 80, 40, 5), 8), ((20, 40, 80, 40, 5), 40), ((5, 5, 5, 5), 32), ((100, 17, 33, 2), 24),
+               ((2, 24, 24, 2), 100), ((6, 20, 12, 3), 25), ((4, 18, 18, 1), 60), ((8, 24, 24, 4), 1), ((12, 40, 3), 128), ((3, 8, 8, 1), 8)]
+VALUES = ("activation", "prime")       # of other activations than the sigmoid: in proportion, measured when asked for
 
 
 def features(operation, layer_plan, path, p, n, m, lanes, density):
     """Counts that an operation's time is linear in, and the name under which its coefficients stand."""
     nv, pv = -(-n // lanes), -(-p // lanes)
+    n_panels, p_panels = -(-nv // 2), -(-pv // 2)          # of two vectors: each loads the other side's values once
     way = {"forward": layer_plan.forward, "bp2": layer_plan.backward, "bp4": layer_plan.update}.get(operation, "")
     inputs = layer_plan.lanes == "inputs"
     name = f"{path} {operation} {way} {layer_plan.lanes}"
     if operation == "forward" and way in ("tiles", "nonzeros"):
-        return name, (1, m * p * nv * density, m * nv, p * nv)
+        return name, (1, m * p * nv * density, m * p * n_panels * density, m * nv, p * nv)
     if operation == "forward":
         return name, (1, m * n * pv, m * n)
     if operation == "bp2":
         if way == "dots":
             return name, (1, m * p * nv, m * p)
-        return name, (1, m * n * pv, m * pv, n * pv)
+        return name, (1, m * n * pv, m * n * p_panels, m * pv, n * pv)
     if operation == "bp4":
-        return name, (1, m * n * pv, n * pv) if inputs else (1, m * p * nv * density, p * nv)
+        return name, (1, m * n * pv, m * n * p_panels, n * pv) if inputs else (1, m * p * nv * density, m * p * n_panels * density, p * nv)
     if operation == "bp4_forward":
         return name + (" nonzeros" if density < 1 else ""), (1, p * nv * density)
     if operation == "bp2_bp4":
         return name, (1, n * pv)
     if operation == "bp3":
         return name, (1, m * nv)
+    if operation in VALUES:
+        return f"{path} {operation}", (1, m * nv * lanes)
     if operation == "gather":
         return name, (1, m)
     return name, (1, m * n)                # output_delta and the like
@@ -88,10 +92,10 @@ def expected(net, batch, density=1.0):
                 return None
             found[operation, l] = found.get((operation, l), 0.0) + float(np.dot(rates[name], counts))
         for l, activation in enumerate(net.activations):
-            value, prime = rate_of_activation(activation, net.dtype)
-            found["activation", l] = found.get(("activation", l), 0.0) + value[0] + value[1] * m * -(-net.sizes[l + 1] // lanes) * lanes
-            if l + 1 < len(net.activations):
-                found["prime", l] = found.get(("prime", l), 0.0) + prime[0] + prime[1] * m * -(-net.sizes[l + 1] // lanes) * lanes
+            for operation in VALUES[:1 + (l + 1 < len(net.activations))]:
+                name, counts = features(operation, chosen.layers[l], way, net.sizes[l], net.sizes[l + 1], m, lanes, 1.0)
+                seconds = float(np.dot(rates[name], counts)) * beside_sigmoid(activation, operation, net.dtype)
+                found[operation, l] = found.get((operation, l), 0.0) + seconds
     found["step", None] = rates.get(f"{way} step", [0.0])[0]
     return found
 
@@ -140,7 +144,7 @@ def fit(dtype):
         chosen, lanes, way = plan_of(sizes, batch, np.dtype(dtype))
         found = Steps(Network(sizes, dtype=dtype, seed=0), batch).operations(8)
         for (operation, l), seconds in found.items():
-            if operation in VALUES or (l is None and operation != "step"):
+            if l is None and operation != "step":
                 continue
             name, counts = (f"{way} step", (1,)) if operation == "step" else features(
                 operation, chosen.layers[l], way, sizes[l], sizes[l + 1], batch, lanes, 1.0)
@@ -158,6 +162,15 @@ def fit(dtype):
         if "bp4_forward" in name:
             fitted.setdefault(name + " nonzeros", values)
     return fitted
+
+
+def beside_sigmoid(name, operation, dtype):
+    """What a value of an activation costs, or of its derivative, beside the sigmoid's, of which the calibration's nets are."""
+    if name == "sigmoid":
+        return 1.0
+    index = VALUES.index(operation)
+    own, sigmoid = (rate_of_activation(which, dtype)[index][1] for which in (name, "sigmoid"))
+    return own / sigmoid if own and sigmoid else 1.0
 
 
 def rate_of_activation(name, dtype):
