@@ -14,7 +14,6 @@ import statistics
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-
 import fastnet as fn
 from fastnet import _measure, _model
 
@@ -84,6 +83,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="tiny work: does it run?")
     args = parser.parse_args()
     turns, nets, advised = (2, PREDICTED[:1], ADVISED[1:2]) if args.quick else (args.turns, PREDICTED, ADVISED)
+    _model.coefficients()              # at full length: it fits itself to every operation
     if args.quick:
         _measure.SECONDS = 1e-4
     print("net, batch, µs a step            fit, least       model              profile             explain's own")

@@ -253,9 +253,6 @@ class Training:
         row_bytes = getattr(X, "row_bytes", X.shape[1] * X.dtype.itemsize)
         return Pools(self.m, row_bytes, X if mapped else None)
 
-    def start(self):
-        return start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
-
     def new_order(self):
         """The order of the samples in the epoch under way."""
         seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)

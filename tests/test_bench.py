@@ -33,6 +33,7 @@ def module(name):
 def run(tmp_path, script, *arguments):
     """What a script prints; it may not fail."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path), "PYTHONWARNINGS": "error"}
+    environment.pop("FASTNET_PATH", None)              # a side that this process has run may have left its own
     result = subprocess.run([sys.executable, str(BENCH / script), *map(str, arguments)], env=environment,
                             capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -68,7 +68,7 @@ ALLOWED = {
     "optimizers": {"_checks", "_optimizer", "full_batch"},
     "schedules": {"_checks"},
     "datasets": {"datasets"},
-    "sklearn": {"_checks", "_core", "_optimizer", "_options", "_vectors", "callbacks", "costs", "custom_activations", "history",
+    "sklearn": {"_checks", "_checks_data", "_core", "_optimizer", "_options", "_vectors", "callbacks", "costs", "custom_activations", "history",
                 "network", "optimizers", "schedules", "training"},
     "_measure": {"profiling"},
     "_model": {"_core", "_files", "_measure", "_roof", "network"},

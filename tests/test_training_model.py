@@ -259,7 +259,7 @@ def test_a_model_made_by_c_is_the_model_of_the_net(dtype, rng):
     ({"n_bytes": model_bytes(2) - 1}, WORKSPACE), ({"n_bytes": 0}, WORKSPACE),
     ({"activations": (integer * 2)(-1, 0)}, ACTIVATION), ({"activations": (integer * 2)(0, 17)}, ACTIVATION),
     ({"activations": (integer * 2)(16, 3)}, ACTIVATION),
-    ({"cost": -1}, COST), ({"cost": 10}, COST), ({"cost": 1000}, COST)], ids=str)
+    ({"cost": -1}, COST), ({"cost": 10}, COST), ({"cost": 1000}, COST)])
 def test_a_model_that_cannot_be_is_refused_and_nothing_written(changed, code):
     memory, found = made(changed=changed)
     assert found == code

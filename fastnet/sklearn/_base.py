@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastnet import _checks, callbacks as callbacks_, custom_activations
+from fastnet import _checks, _checks_data, callbacks as callbacks_, custom_activations
 from fastnet._core import kernels
 from fastnet._core.samples import Compressed
 from fastnet._optimizer import Optimizer
@@ -192,7 +192,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _inputs(self, X, dtype):
         """Checked inputs as the engine takes them."""
-        return _checks.check_sparse(X, X.shape[1], dtype) if hasattr(X, "tocsr") else _checks.as_dtype(X, dtype)
+        return _checks_data.sparse_rows(X, X.shape[1], dtype) if _checks_data.is_sparse(X) else _checks.as_dtype(X, dtype)
 
     def _weights(self, X, y, sample_weight, incremental):
         """What each sample counts, (m,) float64, or None: all the same."""
