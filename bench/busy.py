@@ -43,7 +43,7 @@ def ratio(sizes, batch_size, density, turns, least):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, default=9)
+    parser.add_argument("--turns", type=int, default=7)
     parser.add_argument("--quick", action="store_true")
     args = parser.parse_args()
     processors = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
@@ -51,7 +51,7 @@ def main():
         print("needs two processors that it may choose among")
         return
     os.sched_setaffinity(0, set(processors[-2:]))
-    turns, least = (1, 0) if args.quick else (args.turns, 0.3)
+    turns, least = (1, 0) if args.quick else (args.turns, 0.5)
     print(f"{'one thread / two':40}{'alone':>8}{'busy':>8}")
     for sizes, batch_size, density in WORK[:1] if args.quick else WORK:
         alone = ratio(sizes, batch_size, density, turns, least)

@@ -162,7 +162,7 @@ def shares(args):
                               ((784, 30, 10), 10), ((784, 30, 10), 32), ((64, 128, 128, 10), 10), ((64, 128, 128, 10), 32),
                               ((784, 100, 10), 32)]:
         one = trainer(sizes, batch_size, Way())[1]
-        run, two = trainer(sizes, batch_size, Way(SHARE_OPERATIONS=1), threads=2)
+        run, two = trainer(sizes, batch_size, Way(SHARE_OPERATIONS=1, SHARE_TRAVEL=0, SHARE_TRAVEL_SPARSE=0), threads=2)
         found = ratio(one, two, args.turns, args.seconds)
         taken = plan.plan_training(sizes, batch_size, kernels.lanes(np.dtype(DTYPE)), threads=2).shares
         row(f"{list(sizes)}, batch {batch_size}", found, f"{taken}", (found > 0.95) if taken == 2 else (found < 1.05))

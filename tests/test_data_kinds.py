@@ -121,6 +121,8 @@ def test_a_wide_sparse_set_is_never_dense_as_a_whole(path, rng):
 @pytest.mark.parametrize("density", [1.0, 0.1])
 def test_threads_give_the_bits_of_a_converted_set(density, dtype, monkeypatch, rng):
     monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
     monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
     X, Y = numbers(rng, "uint8", (203, 50), density), rng.integers(0, 5, 203)
     found = everything(X, Y, dtype, 16, threads=3)

@@ -209,6 +209,8 @@ def test_by_batch_penalties_of_plain_descent_are_taken_in_place(path, rng):
 
 def test_shares_agree_on_what_a_batch_counts(monkeypatch, rng):
     monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
     monkeypatch.delenv("FASTNET_PATH", raising=False)
     X, Y, weight = *problem(rng, (40, 50, 20, 3), 31), rng.random(31)
     ends = []
@@ -297,6 +299,8 @@ def test_plain_and_fast_agree(name, batch_size, optimizer, dtype, monkeypatch, r
 @pytest.mark.parametrize("seed", range(6))
 def test_two_threads_have_the_bits_of_one_that_takes_both_shares(seed, dtype, monkeypatch):
     monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
     monkeypatch.delenv("FASTNET_PATH", raising=False)
     rng = np.random.default_rng(seed)
     sizes = (int(rng.integers(2, 60)), int(rng.integers(17, 70)), int(rng.integers(2, 20)), 3)

@@ -136,6 +136,8 @@ def test_density_decides_whether_zeros_are_skipped(monkeypatch):
 
 def test_shares_of_sparse_rows_agree(dtype, level, monkeypatch, rng):
     monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
     monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
     net = fn.Network((50, 40, 3), dtype=dtype, seed=rng)
     X, Y = sparse_data(rng, 64, 50, 3)

@@ -21,6 +21,8 @@ from test_paths import tolerance
 def share_everything(monkeypatch):
     """Steps of any size are shared, by more threads than there may be processors."""
     monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
     monkeypatch.setattr(plan, "THREAD_FLOPS", 1)
     monkeypatch.delenv("FASTNET_PATH", raising=False)
 
@@ -197,3 +199,11 @@ def test_ctrl_c_stops_every_thread():
     assert signal.SIGINT == 2
     result = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60)
     assert result.stdout.startswith("stopped"), result.stderr
+
+
+def test_steps_whose_values_travel_more_than_they_are_worked_on_are_not_divided(monkeypatch):
+    monkeypatch.undo()
+    shares = lambda sizes, m, **options: plan.plan_training(sizes, m, 16, threads=2, **options).shares
+    assert shares((784, 30, 10), 32) == shares((64, 128, 128, 10), 32) == 2
+    assert shares((10, 64, 64, 1), 128) == 1
+    assert shares((784, 100, 10), 128, density=0.19) == 1 and shares((20000, 100, 10), 128, density=0.19) == 2

@@ -149,13 +149,20 @@ SPARSE_MINIBATCH = 0.35
 # A step of fewer vector operations a thread is not worth dividing.  Counted, some 3 microseconds a thread.
 SHARE_OPERATIONS = 10_000
 
+# Nor one of fewer vector operations for each value that travels between threads, an activation or an error.  Time of one
+# thread over two (bench/run.py --only threads, bench/busy.py): [10, 64, 64, 1] with 8 of them 1.1, and 0.90 where a
+# processor is busy; [64, 128, 128, 10] with 17 1.4, and 0.95; [784, 30, 10] with 80 1.7, and 0.97.
+SHARE_TRAVEL = 12
+SHARE_TRAVEL_SPARSE = 30       # each share looks for its own part of every row: [784, 100, 10] with 21 0.90 on a busy processor
+
 
 def shares_for(sizes, m, lanes, density, threads):
     """Into how many shares a step is divided, at most `threads`."""
     operations = 0.0
     for l, (p, n) in enumerate(zip(sizes, sizes[1:])):
         operations += m * p * -(-n // lanes) * (3 if l else 2 * density)
-    return max(1, min(threads, int(operations / SHARE_OPERATIONS)))
+    travel, least = m * sum(sizes[1:]), SHARE_TRAVEL if density == 1 else SHARE_TRAVEL_SPARSE
+    return max(1, min(threads, int(operations / SHARE_OPERATIONS))) if operations >= least * travel else 1
 
 
 def split(count, shares, multiple):

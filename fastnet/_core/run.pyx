@@ -49,7 +49,7 @@ cdef extern from "pythread.h" nogil:
 cdef enum:
     SIGNAL_FLOPS = 500_000_000  # some 10 ms: how often Ctrl-C is looked for
     ROW_FLOPS = 2000            # what a row costs beside its products, in flops: a tiny net's epoch is little else
-    TRIED_AGAIN = 32            # stretches until the slower way is tried again
+    TRIED_AGAIN = 128           # stretches until the slower way is tried again: on a busy processor a trial may take 10 ms
     TRIAL = 8                   # a trial is this part of a stretch
 
 
