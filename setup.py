@@ -75,7 +75,7 @@ class BuildWithHeaders(build_py):
 
 
 class BuildWithClang(build_ext):
-    """Compiles with clang-cl on Windows: the kernels' vector types are gcc's and clang's, not MSVC's.
+    """Compiles extensions side by side; with clang-cl on Windows: the kernels' vector types are gcc's and clang's, not MSVC's.
 
     setuptools knows cl.exe only and takes no CC there.  Never run so far: see [tool.cibuildwheel].
     """
@@ -84,6 +84,7 @@ class BuildWithClang(build_ext):
         if sys.platform == "win32":
             self.compiler.initialize()
             self.compiler.cc = "clang-cl"
+        self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
 
 
