@@ -75,7 +75,7 @@ def draw(found, path):
 
 def add_bench(commands):
     parser = commands.add_parser("bench", help="standard nets on this machine, beside whichever peers are installed",
-                                 description="Time standard trainings: fastnet, its plain engine over BLAS, numpy, and torch and "
+                                 description="Time standard trainings: fastnet, its plain engine over BLAS, numpy, and torch, jax and "
                                              "scikit-learn where installed. Half a minute; the checkout's bench/ measures more.")
     parser.add_argument("--quick", action="store_true", help="two nets only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
