@@ -33,10 +33,11 @@ enum {
 /* Waits for all; returns 0, or how long it took beyond the spinning: 1 and more for every FASTNET_YIELDS. */
 static inline unsigned fastnet_wait(fastnet_barrier *barrier)
 {
-    if (barrier->threads == 1)
+    const unsigned threads = barrier->threads;         /* once all have arrived it may be changed */
+    if (threads == 1)
         return 0;
     const unsigned turn = __atomic_load_n(&barrier->turn, __ATOMIC_RELAXED);
-    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == barrier->threads) {
+    if (__atomic_add_fetch(&barrier->arrived, 1, __ATOMIC_ACQ_REL) == threads) {
         __atomic_store_n(&barrier->arrived, 0, __ATOMIC_RELAXED);
         __atomic_store_n(&barrier->turn, turn + 1, __ATOMIC_RELEASE);
         return 0;
