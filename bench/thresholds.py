@@ -73,7 +73,8 @@ def ratio(one, other, turns, seconds):
 
 
 def row(what, value, taken, right):
-    print(f"  {what:44}{value:8.2f}   the plan takes {taken}{'' if right else ': the slower'}", flush=True)
+    value = value if isinstance(value, str) else f"{value:.2f}"
+    print(f"  {what:44}{value:>12}   the plan takes {taken}{'' if right else ': the slower'}", flush=True)
 
 
 def sparse(args):
@@ -157,16 +158,21 @@ def shares(args):
     if len(os.sched_getaffinity(0)) < 2:
         print("shares: needs two processors")
         return
-    print("two threads: time by one / by two")
+    print("two threads: time by one / by two, the first layer divided by outputs, by inputs")
     for sizes, batch_size in [((4, 8, 3), 128), ((2, 16, 16, 1), 128), ((10, 64, 64, 1), 10), ((10, 64, 64, 1), 32), ((10, 64, 64, 1), 128),
                               ((784, 30, 10), 10), ((784, 30, 10), 32), ((64, 128, 128, 10), 10), ((64, 128, 128, 10), 32),
                               ((784, 100, 10), 32)]:
         one = trainer(sizes, batch_size, Way())[1]
-        run, two = trainer(sizes, batch_size, Way(SHARE_OPERATIONS=1, SHARE_TRAVEL=0, SHARE_TRAVEL_SPARSE=0), threads=2)
-        found = ratio(one, two, args.turns, args.seconds)
-        taken = plan.plan_training(sizes, batch_size, kernels.lanes(np.dtype(DTYPE)), threads=2).shares
-        row(f"{list(sizes)}, batch {batch_size}", found, f"{taken}", (found > 0.95) if taken == 2 else (found < 1.05))
-        run.close()
+        chosen = plan.plan_training(sizes, batch_size, kernels.lanes(np.dtype(DTYPE)), threads=2)
+        found = {}
+        for by_outputs in (True, False):
+            run, two = trainer(sizes, batch_size, Way(shares_for=lambda *_, by=by_outputs, **__: (2, by)), threads=2)
+            found[by_outputs] = ratio(one, two, args.turns, args.seconds)
+            run.close()
+        best, taken = max(found.values()), found[chosen.by_outputs]
+        row(f"{list(sizes)}, batch {batch_size}", f"{found[True]:.2f} {found[False]:.2f}",
+            "not divided" if chosen.shares == 1 else "by outputs" if chosen.by_outputs else "by inputs",
+            best < 1.5 if chosen.shares == 1 else taken > max(1.2, 0.95 * best))
 
 
 PARTS = {"sparse": sparse, "half": half, "backward": backward, "blocks": blocks, "pack": pack, "shares": shares}

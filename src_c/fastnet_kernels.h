@@ -279,15 +279,18 @@ enum { FASTNET_BACKWARD_NONE, FASTNET_BACKWARD_DIRECT, FASTNET_BACKWARD_TRANSPOS
 /* A net packed for training, and the work space of its steps: filled by fastnet/_core/trainer.pyx.
  *
  * One sample a step ("online"): the first layer in panels, the others in padded rows.
- * Batches: every layer in panels.  The work on a batch is divided into shares, one a thread: share t
- * owns inputs first[t] ... first[t + 1] of every layer, the weights that lead from them and the
- * columns of a and delta that are these inputs.  void * is float * or double *. */
+ * Batches: every layer in panels.  The work on a batch is divided into shares, one a thread.  Divided by inputs,
+ * share t owns inputs first[t] ... first[t + 1] of a layer, the weights that lead from them and the columns of a
+ * and delta that are these inputs.  Divided by outputs, as the first layer may be, it owns outputs first[t] ...
+ * first[t + 1] and the weights and biases that lead to them: the inputs of the layer above.  Where lanes are what
+ * is divided, each share's weights are packed for themselves.  void * is float * or double *. */
 typedef struct {
     size_t p, n;                /* inputs, outputs */
     size_t ld;                  /* stride of z, a and delta: n padded, or more */
     int activation;
     int lanes;                  /* FASTNET_OUTPUTS_IN_LANES or FASTNET_INPUTS_IN_LANES */
     int backward;               /* FASTNET_BACKWARD_... */
+    int by_outputs;             /* what is divided into shares: outputs, or inputs */
     void *w;                    /* packed */
     void *b;                    /* (n padded,) */
     void *transposed;           /* room for panels with inputs in lanes, where backward wants them */
@@ -297,19 +300,21 @@ typedef struct {
     double l2, l1;              /* penalties on w */
     double keep;                /* probability that an activation is not dropped; 1: none is */
     void *drop;                 /* (rows, n) what activations and errors are multiplied with, where keep < 1 */
-    void *out;                  /* (rows, ld) activations as the layer above sees them: a, or a dropped */
-    void *z;                    /* (shares, rows, ld) parts of the weighted inputs; the first becomes their sum */
-    void *a;                    /* (rows, ld); may be the first of z */
-    void *delta;                /* (rows, ld) */
-    const void **out_row, **delta_row;  /* (rows,) where each row starts */
+    void *out;                  /* activations as the layer above sees them: a, or (rows, ld) a dropped */
+    void *z;                    /* (shares, rows, ld) parts of the weighted inputs; a share sums its columns or rows in its own part */
+    void *a;                    /* (rows, ld), or where a share has its activations in its part of z, that */
+    void *delta;                /* (rows, ld); divided by outputs: (shares, rows, ld) */
+    const void **out_row;       /* (shares, rows) where each row of out starts for each share */
+    const void **delta_row;     /* (rows,) */
     const size_t *first;        /* (shares + 1,) */
 } fastnet_layer;
 
 /* Where threads wait for each other (barrier.h). */
 typedef struct {
-    unsigned threads;
+    unsigned threads;           /* changed between two runs only */
+    char before[64];            /* a cache line between what is read and what all write */
     unsigned arrived, turn;
-    char apart[64];             /* a cache line between what is written and what is only read */
+    char after[64];
 } fastnet_barrier;
 
 typedef struct {

@@ -3,6 +3,7 @@
 import numpy as np
 
 import fastnet as fn
+from fastnet._core import plan
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu", "softplus",
                "softsign", "hard_sigmoid", "hard_tanh", "sin", "gaussian")      # the elementwise ones: softmax apart
@@ -33,3 +34,10 @@ def random_net(rng, sizes, dtype, mixed=True):
     for b in net.biases:
         b[:] = rng.standard_normal(b.shape) / 2
     return net
+
+
+def share_all(monkeypatch, by_outputs=True):
+    """Steps of any size are divided among all threads asked for, the first layer by its outputs where it can be."""
+    def shares_for(sizes, m, lanes, density, threads, by_outputs=True, wanted=by_outputs):
+        return threads, wanted and by_outputs and threads > 1 and len(sizes) > 2
+    monkeypatch.setattr(plan, "shares_for", shares_for)

@@ -11,6 +11,7 @@ from fastnet import _checks_data, _options
 from fastnet._core import plan, rows, window
 from fastnet._core.rows import Rows
 from fastnet._core.samples import compressed, nonzeros
+from helpers import share_all
 
 sparse = pytest.importorskip("scipy.sparse")
 
@@ -120,9 +121,7 @@ def test_a_wide_sparse_set_is_never_dense_as_a_whole(path, rng):
 
 @pytest.mark.parametrize("density", [1.0, 0.1])
 def test_threads_give_the_bits_of_a_converted_set(density, dtype, monkeypatch, rng):
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+    share_all(monkeypatch)
     monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
     X, Y = numbers(rng, "uint8", (203, 50), density), rng.integers(0, 5, 203)
     found = everything(X, Y, dtype, 16, threads=3)

@@ -8,7 +8,7 @@ import pytest
 import fastnet as fn
 from fastnet import _checks, _options, optimizers, training
 from fastnet._core import plan, random
-from helpers import error_in_eps, random_net
+from helpers import error_in_eps, random_net, share_all
 from test_optimizers import CASES, rprop
 
 SIZES = (7, 19, 8, 3)
@@ -207,10 +207,9 @@ def test_by_batch_penalties_of_plain_descent_are_taken_in_place(path, rng):
     assert np.abs(ends[0] - start.parameters).max() > 0.001
 
 
-def test_shares_agree_on_what_a_batch_counts(monkeypatch, rng):
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+@pytest.mark.parametrize("by_outputs", [True, False])
+def test_shares_agree_on_what_a_batch_counts(by_outputs, monkeypatch, rng):
+    share_all(monkeypatch, by_outputs)
     monkeypatch.delenv("FASTNET_PATH", raising=False)
     X, Y, weight = *problem(rng, (40, 50, 20, 3), 31), rng.random(31)
     ends = []
@@ -296,11 +295,10 @@ def test_plain_and_fast_agree(name, batch_size, optimizer, dtype, monkeypatch, r
     assert error_in_eps(ends[0], ends[1], dtype) <= 60 * 46 / batch_size + 100      # Adam divides by sqrt(v) + eps
 
 
+@pytest.mark.parametrize("by_outputs", [True, False])
 @pytest.mark.parametrize("seed", range(6))
-def test_two_threads_have_the_bits_of_one_that_takes_both_shares(seed, dtype, monkeypatch):
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+def test_two_threads_have_the_bits_of_one_that_takes_both_shares(seed, dtype, by_outputs, monkeypatch):
+    share_all(monkeypatch, by_outputs)
     monkeypatch.delenv("FASTNET_PATH", raising=False)
     rng = np.random.default_rng(seed)
     sizes = (int(rng.integers(2, 60)), int(rng.integers(17, 70)), int(rng.integers(2, 20)), 3)
@@ -309,18 +307,19 @@ def test_two_threads_have_the_bits_of_one_that_takes_both_shares(seed, dtype, mo
     pool = {"dropout": 0.3, "input_dropout": 0.2, "input_noise": 0.2, "l2": 0.01, "l1": 0.01, "clip_norm": 0.5, "max_norm": 1.0,
             "frozen": [1], "masks": [rng.random((n, p)) < 0.5 for p, n in zip(sizes, sizes[1:])]}
     chosen = {name: pool[name] for name in rng.choice(sorted(pool), 5, replace=False)}
-    recipe = _options.check_options(start, seed, optimizer=["sgd", "nesterov", "adam"][seed % 3], **chosen).recipe
+    recipe = _options.check_options(start, seed, optimizer=["sgd", "nesterov", fn.Adam(eps=0.01)][seed % 3], **chosen).recipe
     ends = []
-    for together in (False, True):
+    for threads, together in ((1, False), (2, False), (2, True)):
         net = start.copy()
-        run, read = training.start_run(net, X, 8, 2, recipe)
+        run, read = training.start_run(net, X, 8, threads, recipe)
         run.together = together
         for _ in range(2):
             run.epoch(read, Y, None, 0.02)
         run.close()
-        assert run.plan.shares == 2
-        ends.append(net.parameters.tobytes())
-    assert ends[0] == ends[1] != start.parameters.tobytes()
+        assert run.plan.shares == threads
+        ends.append(net.parameters)
+    assert ends[1].tobytes() == ends[2].tobytes() != start.parameters.tobytes()
+    assert error_in_eps(ends[1], ends[0], dtype) <= 500                      # sums in another order
 
 
 def test_noise_on_sparse_inputs_is_noise_on_dense_ones(path, rng):

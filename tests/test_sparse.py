@@ -7,7 +7,7 @@ from scipy import sparse
 import fastnet as fn
 from fastnet._core import plan
 from fastnet._core.samples import Compressed, compressed, nonzeros
-from helpers import error_in_eps
+from helpers import error_in_eps, share_all
 from test_paths import assert_paths_agree, tolerance, train
 
 
@@ -134,10 +134,9 @@ def test_density_decides_whether_zeros_are_skipped(monkeypatch):
     assert plan.plan_training((9, 3), 4, 8, density=0.2).layers[0].forward == "nonzeros"
 
 
-def test_shares_of_sparse_rows_agree(dtype, level, monkeypatch, rng):
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+@pytest.mark.parametrize("by_outputs", [True, False])
+def test_shares_of_sparse_rows_agree(by_outputs, dtype, level, monkeypatch, rng):
+    share_all(monkeypatch, by_outputs)
     monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
     net = fn.Network((50, 40, 3), dtype=dtype, seed=rng)
     X, Y = sparse_data(rng, 64, 50, 3)

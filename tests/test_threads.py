@@ -11,18 +11,16 @@ import pytest
 
 import fastnet as fn
 from fastnet import _checks, training
-from fastnet._core import plan
+from fastnet._core import plan, trainer
 from fastnet._threads import share_rows
-from helpers import error_in_eps, random_net
+from helpers import error_in_eps, random_net, share_all
 from test_paths import tolerance
 
 
-@pytest.fixture(autouse=True)
-def share_everything(monkeypatch):
+@pytest.fixture(autouse=True, params=[True, False], ids=["by outputs", "by inputs"])
+def share_everything(monkeypatch, request):
     """Steps of any size are shared, by more threads than there may be processors."""
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+    share_all(monkeypatch, request.param)
     monkeypatch.setattr(plan, "THREAD_FLOPS", 1)
     monkeypatch.delenv("FASTNET_PATH", raising=False)
 
@@ -59,6 +57,16 @@ def test_shares_agree_with_one_thread_and_their_bits_do_not_depend_on_who_takes_
         for _ in range(2):
             together, together_costs = trained(net, X, Y, batch_size, threads, True)
             assert together.tobytes() == alone.tobytes() and together_costs == alone_costs
+
+
+@pytest.mark.parametrize("sizes", [(3, 33, 2), (50, 70, 9, 3), (2, 16, 16, 1)], ids=str)
+def test_shares_read_nothing_that_no_share_wrote(sizes, monkeypatch, dtype, level, rng):
+    net = random_net(rng, sizes, dtype)
+    X, Y = rng.standard_normal((41, sizes[0])).astype(dtype), rng.random((41, sizes[-1])).astype(dtype)
+    clean, _ = trained(net, X, Y, 7, 3, False)
+    monkeypatch.setattr(trainer, "POISON", True)
+    poisoned, _ = trained(net, X, Y, 7, 3, False)
+    assert np.isfinite(clean).all() and poisoned.tobytes() == clean.tobytes()
 
 
 @pytest.mark.parametrize("threads", [2, 3, 4])
@@ -201,9 +209,18 @@ def test_ctrl_c_stops_every_thread():
     assert result.stdout.startswith("stopped"), result.stderr
 
 
-def test_steps_whose_values_travel_more_than_they_are_worked_on_are_not_divided(monkeypatch):
+def test_steps_that_gain_little_are_not_divided(monkeypatch):
     monkeypatch.undo()
     shares = lambda sizes, m, **options: plan.plan_training(sizes, m, 16, threads=2, **options).shares
-    assert shares((784, 30, 10), 32) == shares((64, 128, 128, 10), 32) == 2
-    assert shares((10, 64, 64, 1), 128) == 1
-    assert shares((784, 100, 10), 128, density=0.19) == 1 and shares((20000, 100, 10), 128, density=0.19) == 2
+    assert shares((784, 30, 10), 10) == shares((784, 30, 10), 32) == shares((64, 128, 128, 10), 32) == 2
+    assert shares((10, 64, 64, 1), 32) == shares((10, 64, 64, 1), 128) == 1
+    assert shares((784, 30, 10), 32, density=0.19) == 1 and shares((784, 100, 10), 32, density=0.19) == 2
+
+
+def test_the_first_layer_is_divided_by_outputs_where_that_saves(monkeypatch):
+    monkeypatch.undo()
+    by_outputs = lambda sizes, m, **options: plan.plan_training(sizes, m, 16, threads=2, **options).by_outputs
+    assert by_outputs((784, 30, 10), 32) and by_outputs((64, 128, 128, 10), 32)
+    assert not by_outputs((784, 512, 16), 128, dense=True)           # inputs that are changed are changed once
+    assert not by_outputs((784, 16, 10), 128) and plan.plan_training((784, 16, 10), 128, 16, threads=2).shares == 2
+    assert not by_outputs((4000, 64), 128) and plan.plan_training((4000, 64), 128, 16, threads=2).shares == 2

@@ -74,6 +74,7 @@ cdef extern from "fastnet_kernels.h" nogil:
     ctypedef struct TrainerLayer "fastnet_layer":
         size_t p, n, ld
         int activation, lanes, backward
+        bint by_outputs
         void* w
         void* b
         void* transposed

@@ -39,6 +39,7 @@ class TrainingPlan(NamedTuple):
     sparse: bool               # zeros of the inputs are skipped
     layers: tuple
     half: bool = False         # by kernels with vectors of half the width
+    by_outputs: bool = False   # the first layer is divided into shares by its outputs; others are by their inputs
 
 
 def fast_paths():
@@ -97,8 +98,8 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
     layers = [plan_layer(l, sizes[l], sizes[l + 1], rows, lanes) for l in range(n_layers)]
     if sparse:
         layers[0] = LayerPlan("outputs", "nonzeros", None, "nonzeros")
-    return TrainingPlan("minibatch", rows, shares_for(sizes, batch_size, lanes, density if sparse else 1.0, threads),
-                        sparse, tuple(layers))
+    shares, by_outputs = shares_for(sizes, batch_size, lanes, density if sparse else 1.0, threads, by_outputs=not dense)
+    return TrainingPlan("minibatch", rows, shares, sparse, tuple(layers), by_outputs=by_outputs)
 
 
 # Half vectors where that saves this factor of the work at least, or, one sample a step, for nets of no more parameters
@@ -146,32 +147,60 @@ def plan_layer(l, p, n, m, lanes):
 SPARSE_ONLINE = 0.5
 SPARSE_MINIBATCH = 0.35
 
-# A step of fewer vector operations a thread is not worth dividing.  Counted, some 3 microseconds a thread.
-SHARE_OPERATIONS = 10_000
+# What a step costs two threads beside its work, in vector operations: for each weighted input that is summed over threads
+# and each error that all read (together one value), and for each meeting of threads.  And the least gain that a step is
+# divided for: where a processor is busy one thread does the divided work, which takes it 1.00 to 1.04 times as long, 1.1
+# for the narrow or sparse steps that gain least.  Time of one thread over two, as counted so and as measured
+# (bench/thresholds.py --only shares, float32, AVX-512): [784, 30, 10] batch 10 1.6, 1.4; batch 32 1.8, 1.7;
+# [64, 128, 128, 10] batch 32 1.5, 1.5; batch 128 1.6, 1.6; [10, 64, 64, 1] batch 32 1.0, 1.1; batch 128 1.2, 1.2;
+# [784, 100, 10] batch 128 1.9, 1.7, at 19 % that are not 0 1.7, 1.6; [784, 30, 10] batch 32 so 1.4, 1.3.
+SHARE_TRAVEL = 4
+SHARE_MEETING = 2000
+SHARE_GAIN = 1.4
+SHARE_COLUMNS = 16              # neurons that stay together: at least a vector, and whole cache lines
 
-# Nor one of fewer vector operations for each value that travels between threads, an activation or an error.  Time of one
-# thread over two (bench/run.py --only threads, bench/busy.py): [10, 64, 64, 1] with 8 of them 1.1, and 0.90 where a
-# processor is busy; [64, 128, 128, 10] with 17 1.4, and 0.95; [784, 30, 10] with 80 1.7, and 0.97.
-SHARE_TRAVEL = 12
-SHARE_TRAVEL_SPARSE = 30       # each share looks for its own part of every row: [784, 100, 10] with 21 0.90 on a busy processor
+
+def shares_for(sizes, m, lanes, density, threads, by_outputs=True):
+    """(Into how many shares a step is divided, at most `threads`; whether the first layer is by its outputs)."""
+    whole = step_operations(sizes, m, lanes, density, 1, False)
+    least, found = whole / SHARE_GAIN, (1, False)
+    for shares in range(2, threads + 1):
+        for by in (False, True) if by_outputs and len(sizes) > 2 else (False,):
+            operations = step_operations(sizes, m, lanes, density, shares, by)
+            if operations < least:
+                least, found = operations, (shares, by)
+    return found
 
 
-def shares_for(sizes, m, lanes, density, threads):
-    """Into how many shares a step is divided, at most `threads`."""
-    operations = 0.0
+def step_operations(sizes, m, lanes, density, shares, by_outputs):
+    """Vector operations of a step for the thread with the largest share, what it waits for counted in."""
+    operations = travel = meetings = 0.0
     for l, (p, n) in enumerate(zip(sizes, sizes[1:])):
-        operations += m * p * -(-n // lanes) * (3 if l else 2 * density)
-    travel, least = m * sum(sizes[1:]), SHARE_TRAVEL if density == 1 else SHARE_TRAVEL_SPARSE
-    return max(1, min(threads, int(operations / SHARE_OPERATIONS))) if operations >= least * travel else 1
+        by = by_outputs and l == 0
+        start = bounds(p, n, l, by, shares, lanes)
+        largest = max(end - first for first, end in zip(start, start[1:]))
+        operations += m * (p * -(-largest // lanes) if by else largest * -(-n // lanes)) * (3 if l else 2 * density)
+        travel += 0 if by else m * n
+        meetings += 0 if by else 2
+    return operations + (SHARE_TRAVEL * travel + SHARE_MEETING * meetings if shares > 1 else 0)
 
 
 def split(count, shares, multiple):
     """Where each of `shares` nearly equal parts of `count` starts, and where the last one ends.
 
-    Boundaries inside lie at multiples of `multiple`; parts may be empty.
+    Boundaries inside lie at multiples of `multiple`; later parts are larger, or, where there are not enough
+    pieces, empty.
     """
     pieces = -(-count // multiple)
-    return tuple(min(-(-pieces * share // shares) * multiple, count) for share in range(shares + 1))
+    return tuple(min(max(pieces * share // shares, min(share, pieces)) * multiple, count) for share in range(shares + 1))
+
+
+def bounds(p, n, l, by_outputs, shares, lanes):
+    """Which outputs or inputs of layer l, p inputs to n outputs, belong to each share."""
+    if l == 0 and not by_outputs:
+        return split(p, shares, 1)
+    count = n if l == 0 else p
+    return split(-(-count // lanes) * lanes, shares, SHARE_COLUMNS)
 
 
 class InferencePlan(NamedTuple):

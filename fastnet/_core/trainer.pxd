@@ -18,7 +18,7 @@ cdef class Trainer:
     cdef void* memory          # weights, buffers
 
     cdef carve(self, plan, recipe, real* dummy=*)
-    cdef describe(self, Py_ssize_t l, layer_plan, recipe, Py_ssize_t lanes, Py_ssize_t p_padded)
+    cdef describe(self, Py_ssize_t l, plan, recipe, Py_ssize_t lanes)
     cdef poison(self, Py_ssize_t size)
     cdef mask_weights(self, tuple masks, real* dummy=*)
     cdef void load(self, const real* parameters, Py_ssize_t offset) noexcept nogil

@@ -27,6 +27,10 @@ LANES = {"outputs": OUTPUTS_IN_LANES, "inputs": INPUTS_IN_LANES}
 POISON = False                  # for tests: whatever a step must write before it reads starts as NaN
 
 
+cdef struct Block:              # lanes first ... first + lanes of a layer, as pack and unpack take them
+    Py_ssize_t first, lanes, depth, lane_stride, depth_stride
+
+
 cdef class Trainer:
     """Packed parameters and buffers for a block of samples at a time; freed with the object."""
 
@@ -37,7 +41,7 @@ cdef class Trainer:
     cdef carve(self, plan, recipe, real* dummy=NULL):
         """Measure with an empty base, allocate, and carve again for good."""
         cdef Py_ssize_t l, L = self.net.n_layers, rows = plan.rows, shares = plan.shares
-        cdef Py_ssize_t pointers = rows * (shares + 2 * L)
+        cdef Py_ssize_t pointers = rows * (shares + (shares + 1) * L)
         cdef char* base = NULL
         self.tables = PyMem_RawCalloc(L * sizeof(TrainerLayer) + pointers * sizeof(void*)
                                       + L * (shares + 1) * sizeof(size_t), 1)
@@ -52,7 +56,7 @@ cdef class Trainer:
         self.packed.layer = <TrainerLayer*>self.tables
         self.packed.x = <const void**>(self.packed.layer + L)
         for l in range(L):
-            self.describe(l, plan.layers[l], recipe, padded_by[real](self.kernels, 1), padded_by[real](self.kernels, self.net.sizes[l]))
+            self.describe(l, plan, recipe, padded_by[real](self.kernels, 1))
         cdef Py_ssize_t n_bytes = place[real](self, NULL)
         self.memory = PyMem_RawCalloc(n_bytes + ALIGNMENT, 1)
         if self.memory == NULL:
@@ -72,29 +76,30 @@ cdef class Trainer:
             weights = packed_weights[float](self.kernels, layer) if size == 4 else packed_weights[double](self.kernels, layer)
             memset(layer.z, 0xff, shares * rows * layer.ld * size)
             memset(layer.a, 0xff, rows * layer.ld * size)
-            memset(layer.delta, 0xff, rows * layer.ld * size)
+            memset(layer.delta, 0xff, (shares if layer.by_outputs else 1) * rows * layer.ld * size)
             if layer.transposed != NULL:
                 memset(layer.transposed, 0xff, layer.p * layer.n * size)
             if layer.nabla_w != NULL:
                 memset(layer.nabla_w, 0xff, weights * size)
                 memset(layer.nabla_b, 0xff, layer.n * size)
 
-    cdef describe(self, Py_ssize_t l, layer_plan, recipe, Py_ssize_t lanes, Py_ssize_t p_padded):
+    cdef describe(self, Py_ssize_t l, plan, recipe, Py_ssize_t lanes):
         """What the plan says of one layer, and its tables."""
         cdef TrainerLayer* layer = self.packed.layer + l
         cdef Py_ssize_t rows = self.packed.rows, shares = self.packed.shares, share
         cdef const void** row = self.packed.x + shares * rows
-        cdef size_t* first = <size_t*>(row + 2 * self.packed.n_layers * rows) + l * (shares + 1)
+        cdef size_t* first = <size_t*>(row + (shares + 1) * self.packed.n_layers * rows) + l * (shares + 1)
         layer.p, layer.n = self.net.sizes[l], self.net.sizes[l + 1]
         layer.activation = self.net.activation[l]
-        layer.lanes = LANES[layer_plan.lanes]
-        layer.backward = BACKWARD[layer_plan.backward]
+        layer.lanes = LANES[plan.layers[l].lanes]
+        layer.backward = BACKWARD[plan.layers[l].backward]
+        layer.by_outputs = l == 0 and plan.by_outputs
         layer.held = recipe.held[l]
         layer.l2, layer.l1, layer.keep = recipe.l2[l], recipe.l1[l], recipe.keep[l]
-        layer.out_row = row + 2 * l * rows
-        layer.delta_row = layer.out_row + rows
+        layer.out_row = row + l * (shares + 1) * rows
+        layer.delta_row = layer.out_row + shares * rows
         layer.first = first
-        bounds = planning.split(p_padded, shares, 2 * lanes) if l else planning.split(layer.p, shares, 1)
+        bounds = planning.bounds(self.net.sizes[l], self.net.sizes[l + 1], l, layer.by_outputs, shares, lanes)
         for share in range(shares + 1):
             first[share] = bounds[share]
 
@@ -109,7 +114,7 @@ cdef class Trainer:
                 layer.mask = NULL
             elif layer.mask != NULL:
                 mask = masks[l]
-                pack_layer[real](self.kernels, layer, <const real*>mask.data, <real*>layer.mask)
+                pack_layer[real](self.kernels, self.packed.shares, layer, <const real*>mask.data, <real*>layer.mask)
 
     cdef void load(self, const real* parameters, Py_ssize_t offset) noexcept nogil:
         """Pack a flat vector laid out like the parameters, `offset` values behind them."""
@@ -124,7 +129,7 @@ cdef class Trainer:
                 for j in range(n):
                     memcpy(<real*>layer.w + j * padded_by[real](self.kernels, p), w + j * p, p * sizeof(real))
             else:
-                pack_layer[real](self.kernels, layer, w, <real*>layer.w + offset)
+                pack_layer[real](self.kernels, self.packed.shares, layer, w, <real*>layer.w + offset)
             memcpy(<real*>layer.b + offset, parameters + self.net.b[l], n * sizeof(real))
 
     cdef void store(self, real* parameters, Py_ssize_t offset) noexcept nogil:
@@ -139,10 +144,8 @@ cdef class Trainer:
             if self.online and l > 0:
                 for j in range(n):
                     memcpy(w + j * p, <real*>layer.w + j * padded_by[real](self.kernels, p), p * sizeof(real))
-            elif layer.lanes == INPUTS_IN_LANES:
-                unpack_by[real](self.kernels, p, n, <real*>layer.w + offset, 1, p, w)
             else:
-                unpack_by[real](self.kernels, n, p, <real*>layer.w + offset, p, 1, w)
+                unpack_layer[real](self.kernels, self.packed.shares, layer, <real*>layer.w + offset, w)
             memcpy(parameters + self.net.b[l], <real*>layer.b + offset, n * sizeof(real))
 
     cdef void run(self, const Data* data, Descent* descent, Py_ssize_t batch_size, Py_ssize_t max_rows,
@@ -154,11 +157,40 @@ cdef class Trainer:
             minibatch_epoch[real](self.kernels, &self.packed, data, descent, batch_size, max_rows, first_share, end_share, progress)
 
 
-cdef void pack_layer(const void* kernels, const TrainerLayer* layer, const real* w, real* packed) noexcept nogil:
+cdef void pack_layer(const void* kernels, Py_ssize_t shares, const TrainerLayer* layer, const real* w, real* packed) noexcept nogil:
+    cdef Py_ssize_t share
+    cdef Block at
+    for share in range(shares):
+        at = block_of(layer, share)
+        if at.lanes > 0:
+            pack_by[real](kernels, at.lanes, at.depth, w + at.first * at.lane_stride, at.lane_stride, at.depth_stride,
+                          packed + at.first * at.depth)
+
+
+cdef void unpack_layer(const void* kernels, Py_ssize_t shares, const TrainerLayer* layer, const real* packed, real* w) noexcept nogil:
+    cdef Py_ssize_t share
+    cdef Block at
+    for share in range(shares):
+        at = block_of(layer, share)
+        if at.lanes > 0:
+            unpack_by[real](kernels, at.lanes, at.depth, packed + at.first * at.depth, at.lane_stride, at.depth_stride,
+                            w + at.first * at.lane_stride)
+
+
+cdef Block block_of(const TrainerLayer* layer, Py_ssize_t share) noexcept nogil:
+    """The lanes that a share's own panels hold; where the depth is divided, those of the first share hold all."""
+    cdef Block at
+    cdef Py_ssize_t end = layer.first[share + 1]
+    at.first = layer.first[share]
     if layer.lanes == INPUTS_IN_LANES:
-        pack_by[real](kernels, layer.p, layer.n, w, 1, layer.p, packed)
+        at.depth, at.lane_stride, at.depth_stride = layer.n, 1, layer.p
+        at.lanes = min(end, <Py_ssize_t>layer.p) - at.first
     else:
-        pack_by[real](kernels, layer.n, layer.p, w, layer.p, 1, packed)
+        at.depth, at.lane_stride, at.depth_stride = layer.p, layer.p, 1
+        if not layer.by_outputs:
+            at.first, end = 0, layer.n if share == 0 else 0
+        at.lanes = min(end, <Py_ssize_t>layer.n) - at.first
+    return at
 
 
 cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
@@ -169,7 +201,7 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
     """
     cdef TrainerNet* net = &trainer.packed
     cdef const void* kernels = trainer.kernels
-    cdef Py_ssize_t l, i, weights, used = 0, widest = 0, outputs = 0, L = net.n_layers
+    cdef Py_ssize_t l, i, share, part, weights, used = 0, widest = 0, outputs = 0, L = net.n_layers
     cdef bint keeps_z
     cdef Py_ssize_t size = sizeof(real), rows = net.rows, shares = net.shares
     cdef TrainerLayer* layer
@@ -197,10 +229,12 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
         if layer.keep < 1:
             layer.drop = take(base, &used, rows * layer.n * size)
             layer.out = take(base, &used, rows * layer.ld * size)
-        layer.delta = take(base, &used, rows * layer.ld * size)
+        layer.delta = take(base, &used, (shares if layer.by_outputs else 1) * rows * layer.ld * size)
+        part = rows * layer.ld if layer.out == layer.z else 0       # from one share's activations to the next one's
         for i in range(rows):
-            layer.out_row[i] = <real*>layer.out + i * layer.ld
             layer.delta_row[i] = <real*>layer.delta + i * layer.ld
+            for share in range(shares):
+                layer.out_row[share * rows + i] = <real*>layer.out + share * part + i * layer.ld
         widest = max(widest, <Py_ssize_t>padded_by[real](kernels, layer.n))
         outputs += layer.n
     net.share_sum = <double*>take(base, &used, shares * 8 * sizeof(double))
