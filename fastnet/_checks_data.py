@@ -109,21 +109,22 @@ def column_as_array(name, series, label):
 
 # -- large sets stay as they are ----------------------------------------------
 
-def as_rows(array, dtype):
+def as_rows(array, dtype, raw=False):
     """A checked two-dimensional array as Rows that are converted later; None: it is to be converted at once.
 
-    That is so where a copy takes up to AT_ONCE bytes, or where there is nothing to convert.  A file's memory map is never copied; an array whose rows run
-    across memory is put in order, in its own kind if that is narrower than the net's.
+    That is so where a copy takes up to AT_ONCE bytes, or where there is nothing to convert (`raw`: it is to be scaled).
+    A file's memory map is never copied; an array whose rows run across memory is put in order, in its own kind if that
+    is narrower than the net's or scaling will copy it no more.
     """
     if array.size * dtype.itemsize <= AT_ONCE or not readable(array.dtype):
         return None
     if (mapped := memory_map(array)) is not None:
         return Rows(array, dtype, None, Pages(array, mapped))
-    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+    if not raw and array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return None
     if array.strides[1] == array.itemsize and array.dtype.isnative:
         return Rows(array, dtype)
-    if array.itemsize < dtype.itemsize:
+    if raw or array.itemsize < dtype.itemsize:
         return Rows(np.ascontiguousarray(array, array.dtype.newbyteorder("=")), dtype)
     return None
 
@@ -133,6 +134,13 @@ def memory_map(array):
     while array is not None and not isinstance(array, np.memmap):
         array = getattr(array, "base", None)
     return array
+
+
+def settled(rows):
+    """Rows that need not be scaled after all: as the array that they are, where it needs no conversion either."""
+    array = rows.array
+    as_it_is = rows.rows is rows.pages is None and array.dtype == rows.dtype and array.flags.c_contiguous and array.flags.aligned
+    return array if as_it_is else rows
 
 
 def whole(rows):
@@ -187,14 +195,13 @@ def find_not_finite(checked, allow_nan=False):
     """(row, column, value) of the first value of a checked set that is NaN, unless that is allowed, or infinite."""
     if isinstance(checked, Compressed):
         for start in range(0, len(checked.values), 1 << 18):
-            with np.errstate(over="ignore"):
-                values = checked.values[start:start + (1 << 18)].astype(checked.dtype, copy=False)
-            if (at := first_wrong(np.ascontiguousarray(values), allow_nan)) is not None:
+            values = checked.numbers(start, start + (1 << 18))
+            if (at := first_wrong(values, allow_nan)) is not None:
                 q = start + at[0]
                 row = int(np.searchsorted(checked.starts, q, side="right")) - 1
                 return row, int(checked.columns[q]), values[at[0]]
         return None
-    if isinstance(checked, Rows) and checked.array.dtype.kind != "f":
+    if isinstance(checked, Rows) and checked.array.dtype.kind != "f" and checked.factor is None:
         return None
     for start, array in blocks(checked):
         if (at := first_wrong(array, allow_nan)) is not None:

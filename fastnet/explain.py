@@ -119,7 +119,7 @@ def explain(net, batch_size, dtype, X, threads, training, measure):
         net = net.copy(dtype=dtype)
     density = 1.0
     if X is not None:
-        X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
+        X = _checks.check_inputs(X, net.sizes[0], net.dtype, raw=net.scaling is not None)[0]
         X = X if net.scaling is None else net.scaling._inputs(X, net.dtype)
         density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
     if training:

@@ -534,6 +534,8 @@ class Network(Differentiable, Engine):
             (inputs, targets); one name is for inputs, and for targets too where they are no labels, the output
             layer is the identity and the cost takes any number.  The net keeps it (`scaling`), takes and gives
             original units, and learns in scaled ones, in which costs are.  None: as the net scales already, or not.
+            A large set is scaled some batches at a time, never copied; from batches it is learned in a pass of its own
+            before the first epoch, for which they must come anew.
         classes : sequence of str, int or bool, or "auto", optional
             The name of each output, for labels other than 0 ... n_out - 1 (and for what `classify` returns); "auto": what
             occurs in Y, in order.  None: as the net knows them; learned from Y where it holds words, bools, or

@@ -49,7 +49,7 @@ def targets_to_judge(net, X, Y):
     """Y in its own units where the net scales targets, else None."""
     if net.scaling is None or net.scaling.targets is None:
         return None
-    return _checks.check_samples(net, X, Y, raw=True).Y.astype(net.dtype)
+    return whole(_checks.check_samples(net, X, Y, raw=True).Y).astype(net.dtype)
 
 
 def judge(net, samples, validation, metrics, history, targets=None):

@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from fastnet import _checks, _checks_scaling, _options, callbacks as callbacks_
+from fastnet._checks_data import whole
 from fastnet._core import kernels, plan, profile
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
@@ -137,17 +138,23 @@ class Training:
 
     def scale_data(self, net, scale, judged):
         """Learn from the training samples alone what is to be learned, and scale them and the others."""
-        from fastnet import scaling
-        self.scaling = scaling.learn(net, scale, self.samples.X, self.samples.Y)
-        if isinstance(self.samples.X, Compressed) and self.scaling.inputs is not None:
-            _checks_scaling.check_keeps_zeros(self.scaling.input_offset, "of the net")
+        self.scaling = self.learn_scaling(net, scale)
         if judged and self.scaling.targets is not None:
-            self.targets = (self.validation or self.samples).Y.astype(net.dtype)
-        self.samples = self.samples.scaled(self.scaling, net.dtype)
+            self.targets = whole((self.validation or self.samples).Y).astype(net.dtype)
+        self.samples = self.samples and self.samples.scaled(self.scaling, net.dtype)
         self.validation = self.validation and self.validation.scaled(self.scaling, net.dtype)
-        for samples in filter(None, (self.samples, self.validation)):
+        learned = not hasattr(scale, "input_unit")             # then nothing of what it was learned from is large
+        for samples in filter(None, (None if learned else self.samples, self.validation)):
             _checks.check_finite("X in units of its scaling", samples.X, net.dtype)
             _checks.check_finite("Y in units of its scaling", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+
+    def learn_scaling(self, net, scale):
+        """The Scaling that `scale` asks for, from the training samples."""
+        from fastnet import scaling
+        found = scaling.learn(net, scale, self.samples.X, self.samples.Y)
+        if isinstance(self.samples.X, Compressed) and found.inputs is not None:
+            _checks_scaling.check_keeps_zeros(found.input_offset, "of the net")
+        return found
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         self.callbacks = callbacks_.with_progress(callbacks, progress)

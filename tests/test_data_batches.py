@@ -259,8 +259,6 @@ def test_batches_are_scaled_by_what_the_net_knows(rng):
     nets[0].fit(X, Y, epochs=3, batch_size=10, shuffle=False, learning_rate=0.1)
     nets[1].fit([(X[i:i + 10], Y[i:i + 10]) for i in range(0, 40, 10)], epochs=3, learning_rate=0.1)
     assert (nets[0].parameters == nets[1].parameters).all()
-    with pytest.raises(ValueError, match="scale must be None where X is batches"):
-        nets[0].fit([(X, Y)], epochs=1, scale="standardize")
 
 
 def test_labels_of_batches_are_words_where_classes_name_them(rng):

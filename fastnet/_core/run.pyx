@@ -214,7 +214,8 @@ cdef class Run:
         cdef cnp.ndarray each
         self.read = (X, Y, order, rates, weight)
         self.before = 0
-        rows_of_window = window_rows(self.net.sizes[0], self.parameters.itemsize, self.job.batch_size, self.plan.shares)
+        width = self.net.sizes[0] + (0 if Y.ndim == 1 else Y.shape[1])
+        rows_of_window = window_rows(width, self.parameters.itemsize, self.job.batch_size, self.plan.shares)
         self.window = window_over(X, Y, order, weight, rows_of_window, self.recipe.changes_inputs)
         if self.window is None:
             self.job.data = data_of(X, Y, order, weight)

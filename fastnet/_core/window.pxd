@@ -19,11 +19,12 @@ cdef class Window:
     cdef cnp.ndarray order                 # (m,) intp, or None
     cdef bint single
     cdef Py_ssize_t p
-    cdef cnp.ndarray x, y, weight, label, room, starts, columns, values      # what the data points at
+    cdef cnp.ndarray x, y, weight, label, room, starts, columns, values, wide      # what the data points at, and room
 
     cdef move(self, Py_ssize_t start, Py_ssize_t stop)
     cdef move_typed(self, Py_ssize_t start, Py_ssize_t stop, real* dummy)
-    cdef compress_rows(self, Py_ssize_t start, Py_ssize_t m, real* dummy)
+    cdef take_compressed(self, Py_ssize_t start, Py_ssize_t m, real* dummy)
+    cdef make_room(self, Py_ssize_t count)
     cdef Py_ssize_t row_of(self, Py_ssize_t i) noexcept nogil
 
 cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint fill_zeros)

@@ -3,7 +3,7 @@ which they are taken, just before they are used.
 
 A window is whole batches long, so that the steps of a run are those of a converted set, bit for bit.  It
 stays in the caches: what conversion costs is little more than reading the set, which takes less time the
-narrower its numbers are.
+narrower its numbers are.  There inputs are scaled where the net scales.
 """
 
 cimport numpy as cnp
@@ -18,7 +18,7 @@ from fastnet._core.types cimport real
 
 cnp.import_array()
 
-WINDOW_BYTES = 1 << 20          # of inputs; several threads take more at a time, to meet less often
+WINDOW_BYTES = 1 << 20          # of inputs and targets; several threads take more at a time, to meet less often
 SHARED_BYTES = 4 << 20
 
 
@@ -84,7 +84,7 @@ cdef class Window:
         cdef Py_ssize_t* room = <Py_ssize_t*>self.room.data
         cdef Py_ssize_t* label
         if self.compressed is not None:
-            self.compress_rows[real](start, m, NULL)
+            self.take_compressed[real](start, m, NULL)
         else:
             with nogil:
                 self.dense.gather(start, m, order, room, <real*>self.x.data)
@@ -107,7 +107,13 @@ cdef class Window:
             self.data.weight = self.weight.data
         self.data.m = m
 
-    cdef compress_rows(self, Py_ssize_t start, Py_ssize_t m, real* dummy):
+    cdef make_room(self, Py_ssize_t count):
+        """For so many compressed values."""
+        if self.columns.shape[0] < count:
+            self.columns = np.empty(count + count // 4, np.int32)
+            self.values = np.empty(count + count // 4, np.float32 if self.single else np.float64)
+
+    cdef take_compressed(self, Py_ssize_t start, Py_ssize_t m, real* dummy):
         """Compressed inputs with values of the net's dtype and columns as kernels read them, or dense."""
         cdef Compressed all = self.compressed
         cdef const Py_ssize_t* from_starts = <const Py_ssize_t*>all.starts.data
@@ -118,8 +124,10 @@ cdef class Window:
         cdef const char* values = all.values.data
         cdef const unsigned short* shorts = <const unsigned short*>all.columns.data
         cdef const int* longs = <const int*>all.columns.data
+        cdef const double* factor = NULL if all.factor is None else <const double*>all.factor.data
         cdef const int* named
         cdef int* columns
+        cdef double* wide = NULL
         cdef real* x
         cdef real* out
         starts[0] = 0
@@ -128,11 +136,12 @@ cdef class Window:
             count = from_starts[row + 1] - from_starts[row]
             widest = max(widest, count)
             starts[i + 1] = starts[i] + count
-        count = widest if self.fill_zeros else starts[m]
-        if self.columns.shape[0] < count:
-            self.columns = np.empty(count + count // 4, np.int32)
-            self.values = np.empty(count + count // 4, all.dtype)
-        x = <real*>self.values.data if self.values is not None else NULL
+        self.make_room(max(1, widest if self.fill_zeros else starts[m]))
+        if factor != NULL:
+            if self.wide is None or self.wide.shape[0] < widest:
+                self.wide = np.empty(widest, np.float64)
+            wide = <double*>self.wide.data
+        x = <real*>self.values.data
         columns = <int*>self.columns.data
         out = <real*>self.x.data if self.fill_zeros else NULL
         with nogil:
@@ -142,7 +151,6 @@ cdef class Window:
                 row = self.row_of(start + i)
                 count = from_starts[row + 1] - from_starts[row]
                 table.x = values + from_starts[row] * table.row_stride
-                gather[real](&table, 1, count, NULL, x)
                 named = columns
                 if short_columns:
                     for k in range(count):
@@ -151,12 +159,18 @@ cdef class Window:
                     memcpy(columns, longs + from_starts[row], count * sizeof(int))
                 else:
                     named = longs + from_starts[row]
+                if factor == NULL:
+                    gather[real](&table, 1, count, NULL, NULL, NULL, x)
+                else:
+                    gather[double](&table, 1, count, NULL, NULL, NULL, wide)
+                    for k in range(count):
+                        x[k] = <real>(wide[k] * factor[named[k]])
                 if out == NULL:
                     x += count
                     columns += count
                 else:
                     for k in range(count):
                         out[i * p + named[k]] = x[k]
-        self.data.x = <void*>out if out != NULL else <void*>self.values.data if self.values is not None else NULL
+        self.data.x = <void*>out if out != NULL else <void*>self.values.data
         self.data.starts = NULL if out != NULL else starts
         self.data.columns = NULL if out != NULL else <int*>self.columns.data
