@@ -17,7 +17,7 @@ from fastnet._core import kernels, plan, profile
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
-from fastnet._core.samples import Compressed, compressed, nonzeros
+from fastnet._core.samples import Compressed, compressed, density_of, nonzeros
 from fastnet._files import check_path
 from fastnet._pools import Pools
 from fastnet.history import EpochInfo, History
@@ -65,15 +65,15 @@ def start_run(net, X, batch_size, threads, recipe=None):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
     recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
     activation, cost = net._codes(net.sizes[-1], net.dtype)
-    sparse = isinstance(X, Compressed)
-    # a file's zeros would have to be left out anew each epoch
-    counted = plan.fast_paths() and not recipe.changes_inputs and getattr(X, "pages", None) is None
-    count = 0 if sparse else nonzeros(X) if counted else X.size      # what came sparse stays so
-    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
-                                half_lanes=kernels.half_lanes(net.dtype),
-                                bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python())
+    sparse, in_file = isinstance(X, Compressed), getattr(X, "pages", None) is not None
+    looked = plan.fast_paths() and not recipe.changes_inputs
+    count = nonzeros(X) if looked and not (sparse or in_file) else X.size
+    density = 0.0 if sparse else density_of(X) if looked and in_file else count / X.size      # what came sparse stays so
+    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, half_lanes=kernels.half_lanes(net.dtype),
+                                bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python(),
+                                anew=in_file)
     run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
-    return run, compressed(X, count) if chosen.sparse and not sparse else X
+    return run, compressed(X, count) if chosen.sparse and not (sparse or in_file) else X
 
 
 def check_writeable(net):

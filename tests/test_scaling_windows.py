@@ -12,7 +12,7 @@ import fastnet as fn
 from fastnet import _checks_data, scaling
 from fastnet._core import plan, rows, window
 from fastnet._core.rows import Rows
-from fastnet._core.samples import Compressed, compressed, nonzeros
+from fastnet._core.samples import Compressed, compressed, density_of, nonzeros
 from test_data_kinds import KINDS, LIE, converted, numbers
 from test_data_batches import Loader, cut
 
@@ -398,3 +398,78 @@ def test_no_scaled_copy_of_a_set_is_made(kind, of, monkeypatch, rng):
         if of == "inputs":
             net.predict(X)
     assert peak_of(work) < 12e6                                # windows and blocks of a megabyte, orders, outputs
+
+
+# -- zeros of a set in a file --------------------------------------------------------
+
+@pytest.fixture
+def as_in_memory(monkeypatch):
+    """Zeros are skipped in files where they are in memory."""
+    monkeypatch.setattr(plan, "FINDING", 0.0)
+    monkeypatch.setattr(plan, "FOUND", 1.0)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("batch_size", [1, 7, 64])
+@pytest.mark.parametrize("kind", ["uint8", "float32", ">i2"])
+def test_zeros_in_a_file_are_left_out_of_every_window(kind, batch_size, threads, as_in_memory, dtype, level, tmp_path, monkeypatch, rng):
+    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
+    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+    monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
+    X, Y = numbers(rng, kind, (203, 60), 0.15), rng.integers(0, 3, 203)
+    X[7], X[100] = 0, np.arange(1, 61)                       # a row of zeros, and one without any
+    np.save(tmp_path / "x.npy", X)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+
+    def trained(X, **options):
+        net = fn.Network([60, 9, 3], dtype=dtype, seed=1)
+        history = net.fit(X, Y, epochs=3, batch_size=batch_size, learning_rate=0.001, seed=3, threads=threads, **options)
+        return net.parameters.tobytes(), history.cost
+    with fn.profile() as p:
+        found = trained(mapped, shuffle="rows")
+    assert found == trained(np.array(mapped))
+    assert any(abs(region.density - np.count_nonzero(X) / X.size) < 1e-3 for region in p._found[0]["regions"])
+    monkeypatch.setattr(plan, "FOUND", 0.0)
+    dense = trained(mapped, shuffle="rows")
+    assert dense != found                                    # other sums: zeros were skipped
+
+
+def test_noise_fills_zeros_in_a_file(as_in_memory, dtype, tmp_path, rng):
+    X, Y = numbers(rng, "uint8", (103, 40), 0.1), rng.integers(0, 3, 103)
+    np.save(tmp_path / "x.npy", X)
+    ends = []
+    for given in (X, np.load(tmp_path / "x.npy", mmap_mode="r")):
+        net = fn.Network([40, 9, 3], dtype=dtype, seed=1)
+        net.fit(given, Y, epochs=2, learning_rate=0.001, seed=3, input_noise=0.1, shuffle="rows")
+        ends.append(net.parameters.tobytes())
+    assert ends[0] == ends[1]
+
+
+def test_density_of_a_file_is_that_of_some_of_its_blocks(tmp_path, rng):
+    X = np.zeros((5000, 10), np.uint8)
+    X[:, 3] = 1
+    np.save(tmp_path / "x.npy", X)
+    held = _checks_data.as_rows(np.load(tmp_path / "x.npy", mmap_mode="r"), np.dtype("float32"))
+    assert density_of(held) == 0.1 and density_of(Rows(X, "float32")) == 0.1
+    X[2500:, 4] = 1                                          # seen from everywhere
+    np.save(tmp_path / "x.npy", X)
+    held = _checks_data.as_rows(np.load(tmp_path / "x.npy", mmap_mode="r"), np.dtype("float32"))
+    assert density_of(held) == pytest.approx(0.15, abs=0.01)
+    looked = []
+
+    class Told(type(held.pages)):
+        def __init__(self):
+            pass
+
+        def let_go(self, start, stop):
+            looked.append(stop - start)
+    density_of(Rows(X, "float32", None, Told()))
+    assert sum(looked) <= 16 * 75
+
+
+def test_zeros_in_a_file_are_worth_finding_before_wide_layers_only():
+    sparse = lambda n, density, anew: plan.plan_training((784, n, 10), 10, 16, density, anew=anew).sparse
+    assert [sparse(n, 0.19, False) for n in (16, 30, 100, 512)] == [True] * 4
+    assert [sparse(n, 0.19, True) for n in (16, 30, 100, 512)] == [False, False, True, True]
+    assert sparse(30, 0.06, True) and not sparse(512, 0.3, True)

@@ -3,7 +3,7 @@ which they are taken, just before they are used.
 
 A window is whole batches long, so that the steps of a run are those of a converted set, bit for bit.  It
 stays in the caches: what conversion costs is little more than reading the set, which takes less time the
-narrower its numbers are.  There inputs are scaled where the net scales.
+narrower its numbers are.  There inputs are scaled where the net scales, and lose their zeros where these are skipped.
 """
 
 cimport numpy as cnp
@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from fastnet._core.kernels cimport Numbers, gather
+from fastnet._core.kernels cimport Numbers, compress, count_nonzero, gather
 from fastnet._core.rows cimport Rows, table_of
 from fastnet._core.samples cimport Compressed
 from fastnet._core.types cimport real
@@ -28,11 +28,11 @@ def window_rows(Py_ssize_t p, Py_ssize_t itemsize, Py_ssize_t batch_size, Py_ssi
     return max(1, n_bytes // (p * itemsize * batch_size)) * batch_size
 
 
-cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint fill_zeros):
+cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint fill_zeros, bint skip_zeros=False):
     """A window over samples, `rows` at a time, or None where the kernels can read them as they lie.
 
     X is an array of the net's dtype, Rows or Compressed, Y labels, an array or Rows; compressed inputs become
-    dense with `fill_zeros`.
+    dense with `fill_zeros`, dense ones compressed with `skip_zeros`.
     """
     cdef Window window
     compressed = isinstance(X, Compressed)
@@ -42,14 +42,14 @@ cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint f
     dtype = X.dtype
     window.single = dtype == np.float32
     window.rows, window.p = min(rows, len(X)), X.shape[1]
-    window.order, window.fill_zeros = order, fill_zeros
+    window.order, window.fill_zeros, window.skip_zeros = order, fill_zeros, skip_zeros and not compressed
     if compressed:
         window.compressed = X
     else:
         window.dense = X if isinstance(X, Rows) else Rows(X, dtype)
     if not compressed or fill_zeros:
         window.x = np.empty((window.rows, X.shape[1]), dtype)
-    if compressed:
+    if compressed or window.skip_zeros:
         window.starts = np.zeros(window.rows + 1, np.intp)
         window.columns = np.empty(0, np.int32)
     if Y.ndim == 1:
@@ -92,6 +92,8 @@ cdef class Window:
                 self.dense.let_go(start, stop)
             self.data.x = self.x.data
             self.data.starts, self.data.columns = NULL, NULL
+            if self.skip_zeros:
+                self.leave_zeros_out[real](m, NULL)
         self.data.y, self.data.labels, self.data.weight, self.data.order = NULL, NULL, NULL, NULL
         if self.labels is not None:
             label = <Py_ssize_t*>self.label.data
@@ -112,6 +114,22 @@ cdef class Window:
         if self.columns.shape[0] < count:
             self.columns = np.empty(count + count // 4, np.int32)
             self.values = np.empty(count + count // 4, np.float32 if self.single else np.float64)
+
+    cdef leave_zeros_out(self, Py_ssize_t m, real* dummy):
+        """Dense inputs that have been converted, compressed."""
+        cdef const real* x = <const real*>self.x.data
+        cdef Py_ssize_t* starts = <Py_ssize_t*>self.starts.data
+        cdef int* columns
+        cdef real* values
+        cdef Py_ssize_t count
+        with nogil:
+            count = count_nonzero[real](m * self.p, x)
+        self.seen, self.kept = self.seen + m * self.p, self.kept + count
+        self.make_room(count)
+        columns, values = <int*>self.columns.data, <real*>self.values.data
+        with nogil:
+            compress[real](m, self.p, x, starts, columns, values)
+        self.data.x, self.data.starts, self.data.columns = values, starts, columns
 
     cdef take_compressed(self, Py_ssize_t start, Py_ssize_t m, real* dummy):
         """Compressed inputs with values of the net's dtype and columns as kernels read them, or dense."""
