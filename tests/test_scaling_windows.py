@@ -383,7 +383,8 @@ def peak_of(work):
     return peak
 
 
-@pytest.mark.parametrize("kind, of", [("uint8", "inputs"), ("float16", "inputs"), ("float64", "inputs"), ("uint8", "targets"), ("float64", "targets")])
+@pytest.mark.parametrize("kind, of", [("uint8", "inputs"), ("float16", "inputs"), ("float32", "inputs"), ("float64", "inputs"),
+                                      ("uint8", "targets"), ("float32", "targets"), ("float64", "targets")])
 def test_no_scaled_copy_of_a_set_is_made(kind, of, monkeypatch, rng):
     monkeypatch.undo()
     wide = rng.integers(1, 200, (20_000, 500), np.uint8).astype(kind)           # 40 MB in float32
@@ -473,3 +474,12 @@ def test_zeros_in_a_file_are_worth_finding_before_wide_layers_only():
     assert [sparse(n, 0.19, False) for n in (16, 30, 100, 512)] == [True] * 4
     assert [sparse(n, 0.19, True) for n in (16, 30, 100, 512)] == [False, False, True, True]
     assert sparse(30, 0.06, True) and not sparse(512, 0.3, True)
+
+
+def test_explain_knows_that_a_set_lies_in_a_file(tmp_path, monkeypatch, rng):
+    monkeypatch.setattr(plan, "FOUND", 0.0)
+    X = numbers(rng, "uint8", (103, 40), 0.1)
+    np.save(tmp_path / "x.npy", X)
+    net = fn.Network([40, 300, 3], seed=0)
+    ways = [net.explain(batch_size=10, X=given).layers[0].forward for given in (X, np.load(tmp_path / "x.npy", mmap_mode="r"))]
+    assert ways == ["nonzeros", "tiles"]
