@@ -151,8 +151,9 @@ SPARSE_MINIBATCH = 0.35
 
 # To find zeros takes an input some vector operations, whatever becomes of it.  Time of an epoch from a file with zeros left
 # out of every window over dense, at 5, 10, 20, 30 % that are not 0, 784 inputs, first layers of 30, 100, 300
-# (bench/thresholds.py --only files): float32, AVX-512, batch 1 0.59, 0.68, 0.84, 1.02; 0.29, 0.39, 0.58, 0.78; 0.21, 0.30, 0.48, 0.68; batch 128 0.76, 0.88, 1.09, 1.36; 0.39, 0.53, 0.79,
-# 1.06; 0.27, 0.40, 0.73, 0.91; AVX2, batch 128 0.83, 0.95, 1.23, 1.51; 0.50, 0.65, 1.00, 1.26; 0.31, 0.46, 0.79, 1.06.
+# (bench/thresholds.py --only files): float32, AVX-512, batch 1 0.59, 0.68, 0.84, 1.02; 0.29, 0.39, 0.58, 0.78; 0.21, 0.30, 0.48,
+# 0.68; batch 128 0.76, 0.88, 1.09, 1.36; 0.39, 0.53, 0.79, 1.06; 0.27, 0.40, 0.73, 0.91; AVX2, batch 128 0.83, 0.95, 1.23, 1.51; 0.50,
+# 0.65, 1.00, 1.26; 0.31, 0.46, 0.79, 1.06.
 FINDING = 1.5                  # of the vectors of outputs that an input is multiplied into
 FOUND = 0.8
 
