@@ -34,15 +34,13 @@ class BatchTraining(Training):
         self.scaling, self.classes = net.scaling, net._classes if classes is None else names_of(net, classes)
         self.metrics = _checks.check_metrics(metrics)
         if validation is None and self.metrics:
-            raise ValueError("metrics need validation, (X, Y), where X is batches")
-        if validation is not None:
-            _checks.check_pair("validation", validation)
-            _, self.validation = split_validation(net, None, validation, self.options.key, classes=self.classes)
-            _checks.check_metric_targets(self.metrics, self.validation.Y, net.sizes[-1])
-            self.targets = targets_to_judge(net, *validation) if self.metrics else None
-        else:
-            self.validation = None
-        self.batches = check_batches(X, self.options.epochs - self.epoch)
+            raise ValueError("metrics need validation, (X, Y) or batches of them, where X is batches")
+        times = self.options.epochs - self.epoch
+        _, self.validation = split_validation(net, None, validation, self.options.key, classes=self.classes, looks=times)
+        if isinstance(self.validation, _checks.Samples) and self.metrics:
+            self.targets = targets_to_judge(net, *validation)
+            _checks.check_metric_targets(self.metrics, self.validation.Y if self.targets is None else self.targets, net.sizes[-1])
+        self.batches = check_batches(X, times)
         self.samples, self.weight, self.class_weight = None, None, class_weight
         self.n_steps = length_of(X)
         self.planned = 0               # samples that the compiled run was made for

@@ -204,21 +204,23 @@ def find_not_finite(checked, allow_nan=False):
 
 # -- batches ------------------------------------------------------------------
 
-def check_batches(X, epochs):
-    """A function that returns an iterator over batches, called once an epoch."""
-    kind = type(X).__name__
-    if hasattr(X, "__array__") or hasattr(X, "__dlpack__") or hasattr(X, "tocsr") or is_frame(X) or isinstance(X, (str, bytes)):
-        raise TypeError(f"Y must be given where X is an array: X alone must be batches (X, Y), one after the other; got {kind}")
-    if hasattr(X, "__iter__"):
-        if epochs > 1 and iter(X) is X:
-            raise ValueError(f"X must give its batches anew in every epoch: an iterable that is no iterator, or a function that "
-                             f"returns one; got {kind}, which is used up after one epoch, for {epochs} epochs")
-        return X.__iter__
-    if hasattr(X, "__getitem__") and hasattr(X, "__len__"):
-        return lambda: (X[i] for i in range(len(X)))
-    if callable(X):
-        return lambda: iter(X())
-    raise TypeError(f"X must be batches (X, Y), one after the other, where no Y is given; got {kind}")
+def check_batches(given, times, name="X", ways="batches (X, Y), one after the other, where no Y is given"):
+    """A function that returns an iterator over batches; it will be called so many times."""
+    kind = type(given).__name__
+    if hasattr(given, "__array__") or hasattr(given, "__dlpack__") or hasattr(given, "tocsr") or is_frame(given) or isinstance(given, (str, bytes)):
+        if name == "X":
+            raise TypeError(f"Y must be given where X is an array: X alone must be batches (X, Y), one after the other; got {kind}")
+        raise TypeError(f"{name} must be {ways}; got {kind}")
+    if hasattr(given, "__iter__"):
+        if times > 1 and hasattr(given, "__next__") and iter(given) is given:
+            raise ValueError(f"{name} must give its batches anew in every epoch: an iterable that is no iterator, or a function that "
+                             f"returns one; got {kind}, which is used up after one epoch, for {times} epochs")
+        return given.__iter__
+    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
+        return lambda: (given[i] for i in range(len(given)))
+    if callable(given):
+        return lambda: iter(given())
+    raise TypeError(f"{name} must be {ways}; got {kind}")
 
 
 def check_batch(where, given):
