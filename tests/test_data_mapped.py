@@ -171,6 +171,7 @@ BOUNDED = """
     net = fn.Network([p, 4, 3], dtype=dtype, seed=0)
     def train(X):
         net.fit(X, Y[:len(X)], epochs=2, batch_size=32, learning_rate=1e-6, seed=0, validation=0.1)
+        net.fit(X[:64], Y[:64], epochs=1, learning_rate=1e-6, validation=(X, Y[:len(X)]), metrics="accuracy")
         net.predict(X, np.empty((len(X), 3), dtype))
         net.cost(X, Y[:len(X)])
     def status(name):
