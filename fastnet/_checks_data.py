@@ -243,8 +243,15 @@ def check_batches(given, times, name="X", ways="batches (X, Y), one after the ot
     if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
         return lambda: (given[i] for i in range(len(given)))
     if callable(given):
-        return lambda: iter(given())
+        return lambda: iterator(name, given())
     raise TypeError(f"{name} must be {ways}; got {kind}")
+
+
+def iterator(name, returned):
+    """Over the batches that a function of the user's returned."""
+    if not hasattr(returned, "__iter__"):
+        raise TypeError(f"{name} must be batches or a function that returns an iterator over them; it returned {type(returned).__name__}")
+    return iter(returned)
 
 
 def check_batch(where, given):

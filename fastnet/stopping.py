@@ -32,12 +32,15 @@ def split_validation(net, samples, validation, key, raw=False, classes=None, loo
 
 
 def is_one_set(validation):
-    """Whether it is (X, Y) or (X, Y, sample_weight) and not two or three batches: the first row of X, unlike the first
-    batch, holds no matrix."""
+    """Whether it is (X, Y) or (X, Y, sample_weight) and not two or three batches: X as a list of two or three rows,
+    unlike the first batch, holds no matrix, and no row with a label beside it."""
     if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
         return False
     first = validation[0]
-    return not (isinstance(first, (tuple, list)) and len(first) in (2, 3) and n_dimensions(first[0]) >= 2)
+    if not isinstance(first, (tuple, list)) or len(first) not in (2, 3):
+        return True
+    x, y = map(n_dimensions, first[:2])
+    return x < 2 and x <= y
 
 
 def n_dimensions(given):

@@ -307,6 +307,8 @@ def test_what_a_loader_gives_is_named_when_it_comes(rng):
         net.fit(X, Y, epochs=3, seed=0, validation=Loader([(V, W), (V + np.inf, W)]))
     same_.fit(X, Y, epochs=1, seed=0)
     assert net.parameters.tobytes() == same_.parameters.tobytes()
+    with pytest.raises(TypeError, match="validation must be batches or a function that returns an iterator over them; it returned NoneType"):
+        net.fit(X, Y, epochs=1, validation=lambda: None)
     with pytest.raises(ValueError, match="validation: batch 1: metrics: accuracy needs labels"):
         net.fit(X, Y, epochs=1, metrics="accuracy", validation=Loader([(V, np.eye(3)[W])]))
     with pytest.raises(ValueError, match="validation must be .* where X is batches, of which no fraction can be held out; got 0.2"):
@@ -330,6 +332,8 @@ def test_two_or_three_batches_are_told_from_one_set(rng):
         same(fitted(X, Y, (V[:m].tolist(), W[:m].tolist()))[1], fitted(X, Y, (V[:m], W[:m]))[1])
         same(fitted(X, Y, [[tuple(row) for row in V[:m]], W[:m], [1] * m])[1], fitted(X, Y, (V[:m], W[:m]))[1])
     same(fitted(X, Y, (list(V[:2]), W[:2]))[1], fitted(X, Y, (V[:2], W[:2]))[1])
+    same(fitted(X, Y, list(zip(V[:2], W[:2])))[1], fitted(X, Y, (V[:2], W[:2]))[1])              # one sample a batch
+    same(fitted(X, Y, list(zip(V[:3].tolist(), W[:3].tolist(), [1, 1, 1])))[1], fitted(X, Y, (V[:3], W[:3]))[1])
 
 
 # -- memory ----------------------------------------------------------------------
