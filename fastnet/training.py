@@ -145,12 +145,13 @@ class Training:
         if isinstance(self.samples.X, Compressed) and self.scaling.inputs is not None:
             _checks_scaling.check_keeps_zeros(self.scaling.input_offset, "of the net")
         streams = isinstance(self.validation, ValidationBatches)           # scaled as they come
+        validation = None if streams else self.validation
         if judged and self.scaling.targets is not None and not streams:
-            self.targets = (self.validation or self.samples).Y.astype(net.dtype)
+            self.targets = (validation or self.samples).Y.astype(net.dtype)
         self.samples = self.samples.scaled(self.scaling, net.dtype)
-        if not streams:
-            self.validation = self.validation and self.validation.scaled(self.scaling, net.dtype)
-        for samples in (self.samples,) if streams else filter(None, (self.samples, self.validation)):
+        if validation is not None:
+            self.validation = validation = validation.scaled(self.scaling, net.dtype)
+        for samples in filter(None, (self.samples, validation)):
             _checks.check_finite("X in units of its scaling", samples.X, net.dtype)
             _checks.check_finite("Y in units of its scaling", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
 
