@@ -32,14 +32,12 @@ class BatchTraining(Training):
         self.classes, self.class_weight = net._classes if classes is None else names_of(net, classes), class_weight
         self.metrics = _checks.check_metrics(metrics)
         if validation is None and self.metrics:
-            raise ValueError("metrics need validation, (X, Y), where X is batches")
-        if validation is not None:
-            _checks.check_pair("validation", validation)
-            _, self.validation = split_validation(net, None, validation, self.options.key, scale is not None, self.classes)
+            raise ValueError("metrics need validation, (X, Y) or batches of them, where X is batches")
+        times = self.options.epochs - self.epoch
+        _, self.validation = split_validation(net, None, validation, self.options.key, scale is not None, self.classes, times)
+        if isinstance(self.validation, _checks.Samples):
             _checks.check_metric_targets(self.metrics, self.validation.Y, net.sizes[-1])
-        else:
-            self.validation = None
-        self.batches = check_batches(X, self.options.epochs - self.epoch)
+        self.batches = check_batches(X, times)
         self.samples, self.weight = None, None
         if scale is not None:
             _checks_scaling.check_learns_from_batches(scale, X)

@@ -329,7 +329,10 @@ def as_numbers(name, array):
     except ValueError as error:
         if str(error).startswith(name):
             raise
-        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+        hint = "; lists of labels that are no words need classes='auto' or classes=[...]" if name == "Y" else ""
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}{hint}") from None
+    if array.dtype.kind == "O":
+        return data.objects_as_numbers(name, array)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
     return array
@@ -442,7 +445,13 @@ def speaks(Y):
         if array.dtype.kind != "O":
             return array.dtype.kind in "STU"
         Y, words = array.ravel(), (str, bool, set, frozenset)
-    return any(isinstance(row, words) or isinstance(row, (list, tuple)) and any(isinstance(value, str) for value in row) for row in Y)
+    return any(isinstance(row, words) or holds_words(row) for row in Y)
+
+
+def holds_words(row):
+    """Whether a sample's labels are a list of words, or an array, as columns of lists have them."""
+    several = isinstance(row, (list, tuple)) or isinstance(row, np.ndarray) and row.dtype.kind in "OTU"
+    return several and any(isinstance(value, str) for value in row)
 
 
 def numbered(classes, Y, class_weight, n_out=None):
@@ -482,8 +491,8 @@ def check_targets(Y, m, single, n_out, dtype, labels, raw=False):
     Y = as_numbers("Y", Y)
     if single and Y.shape in ((), (n_out,)) and not (Y.ndim == 1 and n_out == 1 and m != 1):
         Y = Y[None]
-    if Y.ndim == 1 and n_out > 1 and labels:
-        return check_labels(Y, m, n_out)
+    if n_out > 1 and labels and (Y.ndim == 1 or Y.shape == (m, 1) and Y.dtype.kind in "iub"):
+        return check_labels(Y.ravel(), m, n_out)
     if Y.ndim == 1 and n_out == 1:
         Y = Y[:, None]
     if Y.shape != (m, n_out):

@@ -208,7 +208,7 @@ def test_bad_batches_are_named(given, error, says, rng):
     (dict(optimizer="lbfgs"), "optimizer must take steps on batches"), (dict(optimizer="rprop"), "optimizer must take steps"),
     (dict(sample_weight=[1.0]), "sample_weight must come with each batch"), (dict(class_weight="balanced"), "class_weight must be a dict"),
     (dict(metrics="accuracy"), "metrics need validation"), (dict(checkpoint="x", checkpoint_every=1), "checkpoint_every must not"),
-    (dict(validation=0.2), "validation must be a pair")])
+    (dict(validation=0.2), "validation must be .* where X is batches, of which no fraction can be held out; got 0.2")])
 def test_options_that_need_a_whole_set_are_refused(options, says, rng):
     with pytest.raises((TypeError, ValueError), match=says):
         fn.Network([6, 3], seed=0).fit(cut(*problem(rng), 7), **options)

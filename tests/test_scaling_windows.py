@@ -373,6 +373,17 @@ def test_bad_batches_are_named_while_they_are_learned_from(rng):
     assert (net.parameters == before).all() and net.scaling is None
 
 
+def test_validation_in_batches_is_scaled_by_what_batches_taught(dtype, rng):
+    X, Y = numbers(rng, "uint8", (103, 6)), rng.random((103, 3)) * 50 + 1000
+    found = []
+    for validation in ((X[:40], Y[:40]), cut(X[:40], Y[:40], 9), Loader(cut(X[:40], Y[:40], 9))):
+        net = fn.Network([6, 9, 3], output="identity", dtype=dtype, seed=0)
+        history = net.fit(cut(X, Y, 7), epochs=2, learning_rate=0.01, scale="standardize", validation=validation, metrics="r2")
+        found.append((history.validation_cost, history.metrics["r2"]))
+    for other in found[1:]:
+        assert_allclose(other, found[0], rtol=1000 * np.finfo(dtype).eps)      # sums over other blocks; 1 - r2 is small
+
+
 # -- memory --------------------------------------------------------------------------
 
 def peak_of(work):
