@@ -110,7 +110,8 @@ cdef class Window:
         self.data.m = m
 
     cdef make_room(self, Py_ssize_t count):
-        """For so many compressed values."""
+        """For so many compressed values, and at least one: kernels get no address of nothing."""
+        count = max(1, count)
         if self.columns.shape[0] < count:
             self.columns = np.empty(count + count // 4, np.int32)
             self.values = np.empty(count + count // 4, np.float32 if self.single else np.float64)
@@ -154,7 +155,7 @@ cdef class Window:
             count = from_starts[row + 1] - from_starts[row]
             widest = max(widest, count)
             starts[i + 1] = starts[i] + count
-        self.make_room(max(1, widest if self.fill_zeros else starts[m]))
+        self.make_room(widest if self.fill_zeros else starts[m])
         if factor != NULL:
             if self.wide is None or self.wide.shape[0] < widest:
                 self.wide = np.empty(widest, np.float64)
