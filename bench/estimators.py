@@ -1,6 +1,7 @@
 """fastnet.sklearn beside sklearn.neural_network: time to fit, time to predict, scores over seeds.
 
-    python bench/estimators.py [--dtype float64] [--epochs 20] [--turns 5] [--seeds 10] [--cpu-time] [--quick]
+    python bench/estimators.py [--dtype float64] [--epochs 20] [--turns 5] [--seeds 10] [--cpu-time]
+                               [--only digits,iris] [--what fit,predict,scores] [--quick]
 
 The two take turns within one run, each fits the same data with the same settings and the same number of epochs;
 a ratio is the median over turns of each turn's own.  Fits of iris take ten times the epochs: they are done in a few ms.
@@ -114,27 +115,37 @@ def line(name, what, seconds):
     return ratio
 
 
-def speed(dtype, epochs, turns, rows):
+def chosen(work, only):
+    """Those whose name has one of the words in it."""
+    return {name: told for name, told in work.items() if any(word in name for word in only)}
+
+
+def speed(dtype, epochs, turns, rows, only, what):
     print(f"{dtype}, {epochs} epochs (iris {10 * epochs}), {environment.THREADS} thread(s), ms")
     print(f"  {'':28} {'':18} {'scikit-learn':>12} {'fastnet':>12} {'ratio':>9}")
-    for name, (kind, data, hidden, options) in WORK.items():
+    for name, (kind, data, hidden, options) in chosen(WORK, only).items():
         X, y = data()
         X, y = X[:rows].astype(dtype), y[:rows]
         epochs_here = epochs * (10 if data is iris else 1)
         options = {"tol": 0.0, "n_iter_no_change": np.inf, "max_iter": epochs_here, "random_state": 0, **options}
         fits = {side: made(module, kind, hidden_layer_sizes=hidden, **options) for side, module in MODULES.items()}
-        line(name, "fit", in_turns({side: lambda net=net: net.fit(X, y) for side, net in fits.items()}, turns))
+        if "fit" in what:
+            line(name, "fit", in_turns({side: lambda net=net: net.fit(X, y) for side, net in fits.items()}, turns))
+        if "predict" not in what:
+            continue
+        for net in fits.values():
+            net.fit(X, y)
         same = [net.predict(X) for net in fits.values()]
         assert same[0].shape == same[1].shape and same[0].dtype == same[1].dtype
         many = np.resize(X, (1000, X.shape[1]))
-        for what, part in (("predict, one row", X[:1]), ("predict, 1,000 rows", many)):
-            line(name, what, in_turns({side: lambda net=net: net.predict(part) for side, net in fits.items()}, turns))
+        for how, part in (("predict, one row", X[:1]), ("predict, 1,000 rows", many)):
+            line(name, how, in_turns({side: lambda net=net: net.predict(part) for side, net in fits.items()}, turns))
 
 
-def scores(seeds, rows):
+def scores(seeds, rows, only):
     print(f"\nscores on a test set, {seeds} random states: mean ± standard deviation")
     print(f"  {'':28} {'scikit-learn':>18} {'fastnet':>18} {'difference':>12}")
-    for name, (kind, data, options) in SCORED.items():
+    for name, (kind, data, options) in chosen(SCORED, only).items():
         X, y = data()
         parts = train_test_split(X[:rows], y[:rows], test_size=0.3, random_state=0)
         found = {side: [made(module, kind, random_state=seed, **options).fit(parts[0], parts[2]).score(parts[1], parts[3])
@@ -151,6 +162,8 @@ def main():
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--cpu-time", action="store_true", help="processor time, which a busy machine disturbs less")
+    parser.add_argument("--only", default="", help="words: rows whose names have one of them")
+    parser.add_argument("--what", default="fit,predict,scores", help="any of these, between commas")
     parser.add_argument("--quick", action="store_true", help="tiny work, to see that it runs")
     args = parser.parse_args()
     if args.cpu_time:
@@ -161,8 +174,11 @@ def main():
     environment.pin()
     warnings.simplefilter("ignore")
     rows = 160 if args.quick else None
-    speed(args.dtype, args.epochs, args.turns, rows)
-    scores(args.seeds, rows)
+    only, what = args.only.split(","), args.what.split(",")
+    if {"fit", "predict"} & set(what):
+        speed(args.dtype, args.epochs, args.turns, rows, only, what)
+    if "scores" in what:
+        scores(args.seeds, rows, only)
 
 
 if __name__ == "__main__":
