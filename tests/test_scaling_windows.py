@@ -13,6 +13,7 @@ from fastnet import _checks_data, scaling
 from fastnet._core import plan, rows, window
 from fastnet._core.rows import Rows
 from fastnet._core.samples import Compressed, compressed, density_of, nonzeros
+from helpers import share_all
 from test_data_kinds import KINDS, LIE, converted, numbers
 from test_data_batches import Loader, cut
 
@@ -125,9 +126,7 @@ def test_every_way_to_train(options, dtype, path, monkeypatch, rng):
 
 
 def test_threads_give_the_same_bits(dtype, monkeypatch, rng):
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+    share_all(monkeypatch)
     monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
     X, Y = numbers(rng, "uint8", (203, 50)), numbers(rng, "int16", (203, 3))
     work = lambda: everything(X, Y, dtype, 16, threads=2)
@@ -425,9 +424,7 @@ def as_in_memory(monkeypatch):
 @pytest.mark.parametrize("batch_size", [1, 7, 64])
 @pytest.mark.parametrize("kind", ["uint8", "float32", ">i2"])
 def test_zeros_in_a_file_are_left_out_of_every_window(kind, batch_size, threads, as_in_memory, dtype, level, tmp_path, monkeypatch, rng):
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL_SPARSE", 0)
+    share_all(monkeypatch)
     monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
     X, Y = numbers(rng, kind, (203, 60), 0.15), rng.integers(0, 3, 203)
     X[7], X[100] = 0, np.arange(1, 61)                       # a row of zeros, and one without any
