@@ -82,7 +82,8 @@ cdef class Run:
     cdef cnp.ndarray costs                 # (3, epochs) of the epochs of one call: cost, validation cost, accuracy
     cdef Held held                         # the samples to validate on there
     cdef Py_ssize_t n_passed               # how many of them came to a finite end
-    cdef PyThread_type_lock* locks         # one for each thread but this one
+    cdef PyThread_type_lock* locks         # (n_locks,) one for each thread but this one
+    cdef Py_ssize_t n_locks
     cdef list threads
     cdef tuple read                        # what the kernels read now, kept alive
     cdef Window window                     # over samples that they can't read where they lie; the job's data
@@ -151,42 +152,52 @@ cdef class Run:
             self.layers[l].mask = NULL if mask is None else <const void*>(<cnp.ndarray>mask).data
 
     cdef start_threads(self, Py_ssize_t others):
-        cdef Py_ssize_t i
         if not others:
             return
         self.locks = <PyThread_type_lock*>PyMem_RawCalloc(others, sizeof(PyThread_type_lock))
         if self.locks == NULL:
             raise MemoryError("no memory for the locks of threads")
-        for i in range(others):
-            self.locks[i] = PyThread_allocate_lock()
-            if self.locks[i] == NULL:
-                raise MemoryError("no lock for a thread")
-            PyThread_acquire_lock(self.locks[i], 1)
-            self.threads.append(threading.Thread(target=self._work, args=(i + 1,), daemon=True))
-        for thread in self.threads:
-            thread.start()
+        try:
+            while self.n_locks < others:
+                self.start_thread()
+        except BaseException:
+            self.close()
+            raise
+
+    cdef start_thread(self):
+        cdef PyThread_type_lock lock = PyThread_allocate_lock()
+        if lock == NULL:
+            raise MemoryError("no lock for a thread")
+        PyThread_acquire_lock(lock, 1)
+        self.locks[self.n_locks] = lock
+        self.n_locks += 1
+        thread = threading.Thread(target=self._work, args=(self.n_locks,), daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def __dealloc__(self):
         cdef Py_ssize_t i
-        if self.locks != NULL:
-            for i in range(self.trainer.packed.shares - 1):
-                if self.locks[i] != NULL:
-                    PyThread_free_lock(self.locks[i])
-            PyMem_RawFree(self.locks)
+        for i in range(self.n_locks):          # the garbage collector may have taken the trainer before
+            PyThread_free_lock(self.locks[i])
+        PyMem_RawFree(self.locks)
         PyMem_RawFree(self.layers)
         PyMem_RawFree(self.tables)
         free_layout(self.net)
 
     def close(self):
-        """End the threads.  A run that has none may be left to the garbage collector."""
+        """End the threads.  A run that has none may be left to the garbage collector.
+
+        They end by themselves once their locks are released, whatever becomes of waiting for them.
+        """
         cdef Py_ssize_t i
-        if self.threads:
-            self.job.done = True
-            for i in range(len(self.threads)):
-                PyThread_release_lock(self.locks[i])
-            for thread in self.threads:
+        cdef list threads = self.threads
+        self.threads = []
+        self.job.done = True
+        for i in range(len(threads)):
+            PyThread_release_lock(self.locks[i])
+        for thread in threads:
+            if thread.ident is not None:       # it was started
                 thread.join()
-            self.threads = []
 
     # -- what an optimizer remembers ------------------------------------------
 
