@@ -22,7 +22,7 @@ from fastnet._core.kernels cimport Data
 from fastnet._core.laps cimport OUTPUT_DELTA, PULL, PUSH, mark, step_begins
 from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, free_layout, new_layout, take
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed
-from fastnet._core.profile cimport Recorder, Region, current, open_profiles
+from fastnet._core.profile cimport Recorder, Region, current, unwatch, watch
 from fastnet._core.samples cimport data_of
 from fastnet._core.second_order cimport Directional, add_hessian_vector, laplacian
 from fastnet._core.types cimport real
@@ -127,7 +127,8 @@ cdef class Derivatives:
     cdef run_packed(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray out, real* dummy=NULL):
         """Packed for this call, as a frozen net is packed once and for all."""
         cdef Layout net
-        cdef Region region = self.watch(wanted, "tiles", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, NAMES[<int>wanted], "tiles", self.net, self.single, &net)
         cdef Packed packed = new_packed[real](&net, <const real*>self.parameters.data, True)
         cdef Py_ssize_t m = X.shape[0]
         cdef Room room = Room(packed.workspace(m, self.single))
@@ -137,19 +138,7 @@ cdef class Derivatives:
         cdef int kind = JVP if wanted == UP else VJP if wanted == DOWN else JACOBIAN
         with nogil:
             packed.differentiate(&packed.net, kind, m, x, v, <real*>NULL, target, room.start)
-        if region is not None:
-            current().close(region)
-
-    cdef Region watch(self, Wanted wanted, str path, Layout* watched):
-        """A copy of the layout that takes time, and the region entered, if this thread has a profile open."""
-        cdef Recorder recorder = current() if open_profiles else None
-        cdef Region region
-        watched[0] = self.net[0]
-        if recorder is None:
-            return None
-        region = recorder.open(self, NAMES[<int>wanted], path, self.net, self.single)
-        watched.profile = &region.table
-        return region
+        unwatch(recorder, region)
 
     cdef run_plain(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray direction, cnp.ndarray out, real* dummy=NULL):
         """Block after block; V holds directions or targets, a row a sample, `direction` is one for them all."""
@@ -169,7 +158,8 @@ cdef class Derivatives:
         cdef const real* nu = <const real*>(direction.data if direction is not None else NULL)
         cdef real* target = <real*>out.data
         cdef Layout net
-        cdef Region region = self.watch(wanted, "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, NAMES[<int>wanted], "plain", self.net, self.single, &net)
         with nogil:
             while start < m:
                 if net.profile != NULL:
@@ -177,8 +167,7 @@ cdef class Derivatives:
                 block(wanted, &net, &sweep, &data, start, min(sweep.rows, m - start), parameters, x + start * n_in,
                       v + start * v_width, nu, target + start * out_width)
                 start += sweep.rows
-        if region is not None:
-            current().close(region)
+        unwatch(recorder, region)
 
     cdef Py_ssize_t directions(self, Wanted wanted):
         if wanted == JACOBIAN_DOWN or wanted == PARAMETER_JACOBIAN:

@@ -21,7 +21,7 @@ from fastnet._core.kernels cimport PYTHON_COST, Data, infer, predict_narrow
 from fastnet._core.laps cimport enter, leave, step_begins
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed, rows_of
-from fastnet._core.profile cimport Recorder, Region, current, open_profiles
+from fastnet._core.profile cimport Recorder, Region, current, open_profiles, unwatch, watch
 from fastnet._core.samples cimport data_of
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
@@ -231,22 +231,6 @@ cdef class Engine:
             leave(&region.table)
         return 0
 
-    cdef Region watch(self, str kind, str path, Layout* watched):
-        """A copy of the layout that takes time, and the region entered, if this thread has a profile open."""
-        cdef Recorder recorder = current() if open_profiles else None
-        cdef Region region
-        watched[0] = self.net[0]
-        if recorder is None:
-            return None
-        region = recorder.open(self, kind, path, self.net, self.single)
-        watched.profile = &region.table
-        return region
-
-    cdef int unwatch(self, Region region) except -1:
-        if region is not None:
-            current().close(region)
-        return 0
-
     cdef int infer_scaled(self, cnp.ndarray X, cnp.ndarray out) except -1:
         if self.single:
             return self.infer_scaled_typed[float](<const float*>cnp.PyArray_DATA(X), <float*>cnp.PyArray_DATA(out))
@@ -302,9 +286,10 @@ cdef class Engine:
             for i in range(m):
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
             return
-        region = self.watch("predict", path, &net)
+        region = watch(recorder, self, "predict", path, self.net, self.single, &net)
         if path == "narrow":
             with nogil:
+        cdef Recorder recorder = current()
                 predict_narrow[real](&net, parameters, m, x, y)
         elif path == "tiles":
             packed = new_packed[real](&net, parameters, False)
@@ -316,7 +301,7 @@ cdef class Engine:
             with nogil:
                 predict_blocks(&net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
                 raise_pending(self.net)
-        self.unwatch(region)
+        unwatch(recorder, region)
 
     def _forward_into(self, cnp.ndarray X not None, list z, list a):
         """Fill the arrays of z^l and a^l, one (m, n) array a layer."""
@@ -332,7 +317,8 @@ cdef class Engine:
         cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
         cdef Layout net
-        cdef Region region = self.watch("forward", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "forward", "plain", self.net, self.single, &net)
         point_at(work.z, z)
         point_at(work.a, a)
         with nogil:
@@ -340,7 +326,7 @@ cdef class Engine:
                 step_begins(net.profile, m)
             feedforward(&net, m, parameters, x, <real**>work.z, <real**>work.a)
             raise_pending(self.net)
-        self.unwatch(region)
+        unwatch(recorder, region)
 
     # -- cost and gradient ---------------------------------------------------
 
@@ -368,7 +354,8 @@ cdef class Engine:
 
     cdef double evaluate_typed(self, X, Y, cnp.ndarray weight, cnp.ndarray out, real* dummy=NULL) except? -1:
         cdef Layout net
-        cdef Region region = self.watch("cost", "tiles", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "cost", "tiles", self.net, self.single, &net)
         cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
@@ -381,7 +368,7 @@ cdef class Engine:
             with nogil:
                 cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.memory)
             start += data.m
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
     cdef double cost_typed(self, X, Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
@@ -393,7 +380,8 @@ cdef class Engine:
         cdef const real* parameters = <const real*>self._parameters.data
         cdef double cost = 0
         cdef Layout net
-        cdef Region region = self.watch("cost", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "cost", "plain", self.net, self.single, &net)
         while start < m:
             data = piece(window, X, Y, weight, start)
             if data.m * self.flops_a_row() < GIL_FLOPS:
@@ -402,7 +390,7 @@ cdef class Engine:
                 with nogil:
                     cost += total_cost(&net, &data, &buffers, parameters)
             start += data.m
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
     def _backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
@@ -425,14 +413,15 @@ cdef class Engine:
         point_at(work.z, z)
         point_at(work.a, a)
         cdef Layout net
-        cdef Region region = self.watch("backprop", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "backprop", "plain", self.net, self.single, &net)
         point_at(work.delta, delta)
         with nogil:
             if net.profile != NULL:
                 step_begins(net.profile, m)
             cost = backpropagate(&net, &data, 0, m, parameters, x, <real**>work.z, <real**>work.a,
                                  <real**>work.delta, NULL, <real>(1.0 / m), <real>0, target)
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
     def _gradient_into(self, X, Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
@@ -454,7 +443,8 @@ cdef class Engine:
         cdef real alpha = <real>(1.0 / m)
         cdef double cost = 0
         cdef Layout net
-        cdef Region region = self.watch("gradient", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "gradient", "plain", self.net, self.single, &net)
         nabla.fill(0)
         if net.profile != NULL:
             step_begins(net.profile, m)
@@ -466,7 +456,7 @@ cdef class Engine:
                 with nogil:
                     cost += add_gradient(&net, &data, &buffers, 0, data.m, parameters, alpha, target)
             start += data.m
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
 
