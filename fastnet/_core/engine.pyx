@@ -80,6 +80,7 @@ cdef class Engine:
 
     def __cinit__(self):
         self.net = NULL
+        self.typenum = -1              # before `_lay_out` no array is of the net's kind
 
     def __dealloc__(self):
         free_layout(self.net)
@@ -103,6 +104,7 @@ cdef class Engine:
 
         The short ways in then know no array any more (no type is -1): a net that does not scale never asks.
         """
+        self.check_laid_out()
         self.maps = (before_offset, before_factor, after_offset, after_factor)
         self.before = Affine(NULL, NULL)
         self.after = Affine(NULL, NULL)
@@ -113,6 +115,11 @@ cdef class Engine:
         if before_offset is None and after_offset is None:
             self.maps = None
         self.typenum = -1 if self.maps is not None else self.own_typenum()
+
+    cdef int check_laid_out(self) except -1:
+        if self.net == NULL:
+            raise TypeError("the net has no layers yet: __init__ was not called")
+        return 0
 
     cdef int own_typenum(self):
         return cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
@@ -263,6 +270,7 @@ cdef class Engine:
 
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; out must not overlap X."""
+        self.check_laid_out()
         plan = planning.plan_inference(self.sizes, X.shape[0], python=self.net.python)
         if plan.path == "plain":
             blas.load()
@@ -281,6 +289,7 @@ cdef class Engine:
         cdef Packed packed
         cdef Scratch scratch
         cdef Layout net
+        cdef Recorder recorder = current()
         cdef Region region
         if path == "samples":
             for i in range(m):
@@ -289,7 +298,6 @@ cdef class Engine:
         region = watch(recorder, self, "predict", path, self.net, self.single, &net)
         if path == "narrow":
             with nogil:
-        cdef Recorder recorder = current()
                 predict_narrow[real](&net, parameters, m, x, y)
         elif path == "tiles":
             packed = new_packed[real](&net, parameters, False)
@@ -305,6 +313,7 @@ cdef class Engine:
 
     def _forward_into(self, cnp.ndarray X not None, list z, list a):
         """Fill the arrays of z^l and a^l, one (m, n) array a layer."""
+        self.check_laid_out()
         blas.load()
         if self.single:
             self.forward_typed[float](X, z, a)
@@ -340,6 +349,7 @@ cdef class Engine:
 
     def _cost_of(self, X, Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
         """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
+        self.check_laid_out()
         cdef bint tiles = (planning.plan_inference(self.sizes, len(X), python=self.net.python).path in ("narrow", "tiles")
                            and self.net.cost.kind != PYTHON_COST)
         if tiles:
@@ -396,6 +406,7 @@ cdef class Engine:
     def _backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
                        cnp.ndarray nabla not None, cnp.ndarray weight=None):
         """Fill z^l, a^l, δ^l and the mean gradient; return the mean cost."""
+        self.check_laid_out()
         blas.load()
         if self.single:
             return self.backprop_typed[float](X, Y, z, a, delta, nabla, weight)
@@ -426,6 +437,7 @@ cdef class Engine:
 
     def _gradient_into(self, X, Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
         """nabla = the mean gradient over the rows of X; return the mean cost."""
+        self.check_laid_out()
         blas.load()
         if self.single:
             return self.gradient_typed[float](X, Y, nabla, weight)
