@@ -291,6 +291,31 @@ def test_every_call_raises_what_the_function_raises(call, many_processors, rng):
     fn.Network([2, 3, 1], activation=in_python(), seed=0)([1, 2])        # and that is all
 
 
+@pytest.mark.parametrize("call", [
+    lambda net, X, Y: net.cost(X, Y), lambda net, X, Y: net.backprop(X, Y), lambda net, X, Y: net.value_and_gradient(X, Y),
+    lambda net, X, Y: net.input_gradient(X, Y), lambda net, X, Y: net.fit(X, Y, epochs=1)])
+def test_what_the_function_raises_comes_before_what_the_cost_makes_of_it(call, rng):
+    """And is not left for a later call, which has no part in it."""
+    def value(z):
+        if broken:
+            raise KeyError("on purpose")
+        return z
+
+    def cost(A, Y):
+        if np.isnan(A).any():
+            raise ArithmeticError("the outputs are NaN")
+        return (A - Y)[:, 0]**2 / 2
+
+    broken = True
+    own = fn.Network([2, 3, 1], activation=activations.custom(value, np.ones_like),
+                     cost=fn.costs.custom(cost, lambda A, Y: A - Y), seed=0)
+    X, Y = rng.random((20, 2)), rng.random((20, 1))
+    with pytest.raises(KeyError, match="on purpose"):
+        call(own, X, Y)
+    broken = False
+    assert np.isfinite(own(X)).all()
+
+
 @pytest.mark.parametrize("given, message", [
     (lambda z: z[:1], r"the value of activation 'custom' must have shape \(3,\); got shape \(1,\)"),
     (lambda z: "a", "the value of activation 'custom' must"),

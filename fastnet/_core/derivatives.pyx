@@ -245,6 +245,7 @@ cdef int block(
     cdef real* d = <real*>sweep.d
     cdef real* spare = <real*>sweep.spare
     feedforward(net, m, parameters, x, z, a)
+    raise_pending(net)
     if wanted == LAPLACIAN:
         laplacian(net, m, parameters, z, a, slope, <real*>sweep.r.curvature, d, spare,
                   <real*>sweep.s, <real*>sweep.s_spare, out)

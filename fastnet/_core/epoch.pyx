@@ -76,11 +76,11 @@ cdef double total_cost(
         x = inputs[real](net, data, work, start, m)
         mark(net.profile, GATHER, 0)
         feedforward(net, m, parameters, x, <real**>work.z, <real**>work.a)
+        raise_pending(net)
         cost += output_cost(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
                             <const real*>work.z[last], <const real*>work.a[last], <real*>work.delta[last])
         mark(net.profile, COST, last)
         start += m
-    raise_pending(net)
     return cost
 
 
