@@ -100,7 +100,7 @@ CORE = {
     "packed": {"types", "kernels", "laps", "layout", "plan"},
     "trainer": {"types", "kernels", "layout", "plan"},
     "run": {"types", "profile", "kernels", "laps", "layout", "blas", "backprop", "costs", "descent", "epoch", "epochs", "optimizers",
-            "samples", "barrier", "trainer", "plan", "window"},
+            "samples", "barrier", "single", "trainer", "plan", "window"},
     "optimizers": {"types", "kernels"}, "random": {"kernels"},
     "frozen": {"types", "profile", "kernels", "laps", "layout", "packed", "capsule", "single", "plan"},
     "model": {"kernels", "costs", "capsule"}, "callbacks": {"types", "kernels", "layout", "packed", "single"},

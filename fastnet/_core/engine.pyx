@@ -5,6 +5,7 @@ native and of the net's dtype, or Rows or Compressed; labels are intp within ran
 """
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 
 import numpy as np
@@ -22,8 +23,8 @@ from fastnet._core.laps cimport enter, leave, step_begins
 from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed, rows_of
 from fastnet._core.profile cimport Recorder, Region, current, open_profiles, unwatch, watch
-from fastnet._core.samples cimport data_of
-from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
+from fastnet._core.samples cimport data_of, rows_from
+from fastnet._core.single cimport GIL_FLOPS, ROW_FLOPS, SIGNAL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 from fastnet._core.users cimport raise_pending
 from fastnet._core.window cimport Window, window_over
@@ -266,6 +267,10 @@ cdef class Engine:
     cdef Py_ssize_t rows_for(self, Py_ssize_t m):
         return max(1, min(m, BLOCK_ROWS))
 
+    cdef Py_ssize_t rows_at_once(self, Py_ssize_t rows, double passes):
+        """Samples between two looks for Ctrl-C, in whole blocks, where each takes some passes through the net."""
+        return max(1, <Py_ssize_t>(SIGNAL_FLOPS / (passes * self.flops_a_row() + ROW_FLOPS)) // rows) * rows
+
     # -- forward -------------------------------------------------------------
 
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
@@ -366,7 +371,7 @@ cdef class Engine:
         cdef Layout net
         cdef Recorder recorder = current()
         cdef Region region = watch(recorder, self, "cost", "tiles", self.net, self.single, &net)
-        cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS)
+        cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS), most = self.rows_at_once(rows, 1)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
         cdef Packed packed = new_packed[real](&net, <const real*>self._parameters.data, False)
@@ -374,7 +379,7 @@ cdef class Engine:
         cdef real* a = <real*>out.data if out is not None else NULL
         cdef double cost = 0
         while start < m:
-            data = piece(window, X, Y, weight, start)
+            data = piece(window, X, Y, weight, start, most)
             with nogil:
                 cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.memory)
             start += data.m
@@ -382,7 +387,7 @@ cdef class Engine:
         return cost / m
 
     cdef double cost_typed(self, X, Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
-        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m)
+        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m), most = self.rows_at_once(rows, 1)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
@@ -393,7 +398,7 @@ cdef class Engine:
         cdef Recorder recorder = current()
         cdef Region region = watch(recorder, self, "cost", "plain", self.net, self.single, &net)
         while start < m:
-            data = piece(window, X, Y, weight, start)
+            data = piece(window, X, Y, weight, start, most)
             if data.m * self.flops_a_row() < GIL_FLOPS:
                 cost += total_cost(&net, &data, &buffers, parameters)
             else:
@@ -445,7 +450,7 @@ cdef class Engine:
 
     cdef double gradient_typed(self, X, Y, cnp.ndarray nabla, cnp.ndarray weight,
                                real* dummy=NULL) except? -1:
-        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m)
+        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m), most = self.rows_at_once(rows, 3)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
@@ -461,7 +466,7 @@ cdef class Engine:
         if net.profile != NULL:
             step_begins(net.profile, m)
         while start < m:
-            data = piece(window, X, Y, weight, start)
+            data = piece(window, X, Y, weight, start, most)
             if 3 * data.m * self.flops_a_row() < GIL_FLOPS:
                 cost += add_gradient(&net, &data, &buffers, 0, data.m, parameters, alpha, target)
             else:
@@ -472,10 +477,15 @@ cdef class Engine:
         return cost / m
 
 
-cdef Data piece(Window window, X, Y, cnp.ndarray weight, Py_ssize_t start):
-    """The samples from `start` on: all, or as many as the window takes, whose blocks are those of the whole."""
+cdef Data piece(Window window, X, Y, cnp.ndarray weight, Py_ssize_t start, Py_ssize_t most) except *:
+    """The samples from `start` on, as many as the window takes or `most`, whose blocks are those of the whole.
+
+    Ctrl-C raises KeyboardInterrupt between two pieces.
+    """
+    if start:
+        PyErr_CheckSignals()
     if window is None:
-        return data_of(X, Y, None, weight)
+        return rows_from(X, Y, weight, start, min(start + most, len(X)))
     window.move(start, min(start + window.rows, len(X)))
     return window.data
 

@@ -33,6 +33,7 @@ from fastnet._core.layout cimport Drops, Layout, Workspace, free_layout, new_lay
 from fastnet._core.optimizers cimport Updater
 from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.samples cimport Compressed, data_of
+from fastnet._core.single cimport ROW_FLOPS, SIGNAL_FLOPS
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
 from fastnet._core.window cimport Window, window_over
@@ -47,8 +48,6 @@ cdef extern from "pythread.h" nogil:
     void PyThread_release_lock(PyThread_type_lock)
 
 cdef enum:
-    SIGNAL_FLOPS = 500_000_000  # some 10 ms: how often Ctrl-C is looked for
-    ROW_FLOPS = 2000            # what a row costs beside its products, in flops: a tiny net's epoch is little else
     TRIED_AGAIN = 128           # stretches until the slower way is tried again: on a busy processor a trial may take 10 ms
     TRIAL = 8                   # a trial is this part of a stretch
 
@@ -107,7 +106,7 @@ cdef class Run:
         set_cost(&self.net.cost, cost)
         self.parameters = parameters
         self.single = parameters.dtype == np.float32
-        self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters))
+        self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS))
         self.plan, self.recipe = plan, recipe
         self.threads = []
         self.tables = <Table**>PyMem_RawCalloc(plan.shares, sizeof(Table*))
