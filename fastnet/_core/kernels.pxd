@@ -56,6 +56,7 @@ cdef extern from "fastnet_kernels.h" nogil:
     enum:
         F32 "FASTNET_F32"
         F64 "FASTNET_F64"
+        MAX_STATES "FASTNET_MAX_STATES"
 
     ctypedef struct Progress "fastnet_progress":
         Py_ssize_t rows, steps

@@ -27,7 +27,7 @@ from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, run_epoch
 from fastnet._core.epochs cimport Course, Held, new_held, train_epochs
 from fastnet._core.descent cimport LayerDescent
-from fastnet._core.kernels cimport Data, Descent, Progress, Running
+from fastnet._core.kernels cimport MAX_STATES, Data, Descent, Progress, Running
 from fastnet._core.laps cimport PACK, UNPACK, Table, enter, lap, leave
 from fastnet._core.layout cimport Drops, Layout, Workspace, free_layout, new_layout
 from fastnet._core.optimizers cimport Updater
@@ -306,6 +306,7 @@ cdef class Run:
         self.window.move(self.before, min(self.before + self.window.rows, len(self.read[0])))
         self.job.data = self.window.data
         self.job.progress.rows = 0
+
     cdef look_up(self):
         """Between two stretches: whether to go on."""
         PyErr_CheckSignals()
@@ -463,7 +464,7 @@ cdef class Run:
                                        a=self.work.a, delta=self.work.delta, chance=NULL)
         cdef Chance chance
         cdef real* nabla = <real*>self.nabla.data if self.nabla is not None else NULL
-        cdef real* states[3]
+        cdef real* states[MAX_STATES]
         cdef Job* job = &self.job
         cdef Layout net = self.net[0]
         cdef Py_ssize_t s
