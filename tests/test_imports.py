@@ -87,7 +87,7 @@ ALLOWED = {
 
 # Inside _core: each module, and the modules that it may take from (layout and kernels share their structs).
 CORE = {
-    "types": set(), "affine": {"types"}, "plan": set(), "single": set(), "capsule": set(), "layout": {"kernels", "laps"},
+    "types": set(), "affine": {"types"}, "plan": {"kernels"}, "single": set(), "capsule": set(), "layout": {"kernels", "laps"},
     "laps": set(), "profile": {"laps", "layout"}, "users": {"types", "kernels", "layout"},
     "kernels": {"types", "laps", "layout"}, "blas": {"types"},
     "costs": {"types", "kernels", "layout"}, "roof": {"kernels"},

@@ -9,7 +9,7 @@ import numpy as np
 from fastnet._core import plan as planning
 
 from fastnet._core.capsule cimport capsule_of
-from fastnet._core.kernels cimport NARROW, Data, PackedNet, predict_narrow
+from fastnet._core.kernels cimport MAX_NARROW, Data, PackedNet, predict_narrow
 from fastnet._core.laps cimport enter, leave, step_begins
 from fastnet._core.layout cimport Layout, free_layout, new_layout
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed, rows_of
@@ -43,7 +43,7 @@ cdef class FrozenEngine:
         else:
             self.packed = new_packed[double](self.layout, <const double*>parameters.data, True)
         self.n_parameters = self.layout.n_parameters
-        self.narrow = max(sizes) <= NARROW
+        self.narrow = max(sizes) <= MAX_NARROW
         self.sizes = sizes
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]

@@ -109,7 +109,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Barrier* barrier
         unsigned crowded
 
-    int NARROW "FASTNET_NARROW"
+    int MAX_NARROW "FASTNET_NARROW"
 
     ctypedef struct PackedNet "fastnet_net":
         size_t n_layers, width
