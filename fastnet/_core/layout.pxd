@@ -1,7 +1,5 @@
 """How a net lies in memory: the flat parameter vector, and the work space of one call."""
 
-from libc.stddef cimport size_t
-
 from fastnet._core.laps cimport Table
 
 cdef extern from "fastnet_kernels.h" nogil:
