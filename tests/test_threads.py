@@ -145,6 +145,17 @@ def test_a_thread_that_cannot_start_leaves_none_behind(rng, monkeypatch):
     assert len(started) == 1 and threading.active_count() == before
 
 
+def test_threads_end_when_what_follows_their_start_raises(many_processors, rng, monkeypatch):
+    def raises(*_):
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    monkeypatch.setattr(training.Training, "pools_of", raises)
+    with pytest.raises(KeyboardInterrupt):
+        fn.Network((3, 40, 1), seed=0).fit(rng.random((50, 3)), rng.random((50, 1)), threads=2)
+    assert threading.active_count() == before
+
+
 def test_a_run_whose_end_was_interrupted_can_be_closed_again(rng, monkeypatch):
     def interrupt(thread):
         raise KeyboardInterrupt
