@@ -77,7 +77,11 @@ static inline uint64_t fastnet_ticks(void)
 static inline uint64_t fastnet_ticks(void)
 {
     struct timespec now;
-    timespec_get(&now, TIME_UTC);
+#ifdef CLOCK_MONOTONIC
+    clock_gettime(CLOCK_MONOTONIC, &now);
+#else
+    timespec_get(&now, TIME_UTC);      /* C11 has no clock that is never set */
+#endif
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 #endif
