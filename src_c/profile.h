@@ -9,7 +9,7 @@
 
 #include "fastnet_kernels.h"
 
-/* Every operation, in the order of its code: X(name).  fastnet/_core/profile.pyx describes them. */
+/* Every operation, in the order of its code: X(name).  docs/profiling.md describes them. */
 #define FASTNET_OPERATIONS(X)                                                                           \
     X(gather)       /* inputs found, copied, changed by noise or dropout, turned round */               \
     X(forward)      /* z = w a + b */                                                                   \
