@@ -13,7 +13,7 @@ cdef struct Course:            # what fastnet.stopping.Watch watches, and when t
     double cost                # i/o: the least so far
     double reference           # i/o: the least that counted as a fall
     Py_ssize_t waited          # i/o: epochs since
-    double min_delta
+    double least_fall          # a cost that is lower by no more than this has not fallen
     double target_cost         # -infinity: none
     Py_ssize_t patience        # the largest: none
 

@@ -103,7 +103,7 @@ cdef void watch(Course* course, Py_ssize_t n, double cost, const real* parameter
         course.cost = cost
         for i in range(n):
             best[i] = parameters[i]
-    if cost < course.reference - course.min_delta:
+    if cost < course.reference - course.least_fall:
         course.reference, course.waited = cost, 0
     else:
         course.waited += 1
