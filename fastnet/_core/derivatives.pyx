@@ -6,8 +6,6 @@ checked again.
 """
 
 cimport numpy as cnp
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy
 
 import numpy as np
@@ -20,7 +18,7 @@ from fastnet._core.costs cimport output_delta, set_cost
 from fastnet._core.first_order cimport columns_of_w, pull_back, push_forward, through, times_slopes, unit_rows
 from fastnet._core.kernels cimport Data
 from fastnet._core.laps cimport OUTPUT_DELTA, PULL, PUSH, mark, step_begins
-from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, free_layout, new_layout, take
+from fastnet._core.layout cimport Layout, Scratch, free_layout, new_layout, take
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed
 from fastnet._core.profile cimport Recorder, Region, current, unwatch, watch
 from fastnet._core.samples cimport data_of
@@ -131,13 +129,13 @@ cdef class Derivatives:
         cdef Region region = watch(recorder, self, NAMES[<int>wanted], "tiles", self.net, self.single, &net)
         cdef Packed packed = new_packed[real](&net, <const real*>self.parameters.data, True)
         cdef Py_ssize_t m = X.shape[0]
-        cdef Room room = Room(packed.workspace(m, self.single))
+        cdef Scratch scratch = Scratch(packed.workspace(m, self.single))
         cdef const real* x = <const real*>X.data
         cdef const real* v = <const real*>(V.data if V is not None else NULL)
         cdef real* target = <real*>out.data
         cdef int kind = JVP if wanted == UP else VJP if wanted == DOWN else JACOBIAN
         with nogil:
-            packed.differentiate(&packed.net, kind, m, x, v, <real*>NULL, target, room.start)
+            packed.differentiate(&packed.net, kind, m, x, v, <real*>NULL, target, scratch.start)
         unwatch(recorder, region)
 
     cdef run_plain(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray direction, cnp.ndarray out, real* dummy=NULL):
@@ -147,11 +145,11 @@ cdef class Derivatives:
         cdef Py_ssize_t out_width = 0 if wanted == HESSIAN_VECTOR else out.size // m
         cdef Data data = data_of(X, X if V is None else V, None, None)
         cdef Sweep sweep
-        cdef Room room
+        cdef Scratch scratch
         sweep.k = self.directions(wanted)
         sweep.rows = max(1, min(m, BLOCK_ROWS, BLOCK_VALUES // (sweep.k * self.net.width)))
-        room = Room(lay_out(self.net, &sweep, sizeof(real), NULL))
-        lay_out(self.net, &sweep, sizeof(real), room.start)
+        scratch = Scratch(lay_out(self.net, &sweep, sizeof(real), NULL))
+        lay_out(self.net, &sweep, sizeof(real), scratch.start)
         cdef const real* parameters = <const real*>self.parameters.data
         cdef const real* x = <const real*>X.data
         cdef const real* v = <const real*>(V.data if V is not None else NULL)
@@ -182,22 +180,6 @@ cdef class Derivatives:
             down += <double>self.net.sizes[l] * self.net.sizes[l + 1]
             up += <double>self.net.sizes[l] * self.net.sizes[l + 1] if l > 0 else 0.0
         return self.net.sizes[last + 1] * down <= self.net.sizes[0] * up
-
-
-cdef class Room:
-    """A block of memory, aligned; freed with the object."""
-
-    cdef void* memory
-    cdef char* start
-
-    def __cinit__(self, Py_ssize_t n_bytes):
-        self.memory = PyMem_RawMalloc(n_bytes + ALIGNMENT)
-        if self.memory == NULL:
-            raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
-        self.start = <char*>aligned(<uintptr_t>self.memory)
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
 
 
 cdef Py_ssize_t lay_out(const Layout* net, Sweep* sweep, Py_ssize_t itemsize, char* base) noexcept:

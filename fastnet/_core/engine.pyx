@@ -6,7 +6,6 @@ native and of the net's dtype, or Rows or Compressed; labels are intp within ran
 
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
 from fastnet._core.kernels cimport PYTHON_COST, Data, infer, predict_narrow
 from fastnet._core.laps cimport enter, leave, step_begins
-from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
+from fastnet._core.layout cimport Layout, Scratch, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed, rows_of
 from fastnet._core.profile cimport Recorder, Region, current, open_profiles, unwatch, watch
 from fastnet._core.samples cimport data_of, rows_from
@@ -45,20 +44,6 @@ def shuffled(Py_ssize_t m, seed):
     with nogil:
         shuffle(m, rows, start)
     return order
-
-
-cdef class Scratch:
-    """Memory for one call; freed with the object."""
-
-    cdef void* memory
-
-    def __cinit__(self, Py_ssize_t n_bytes):
-        self.memory = PyMem_RawMalloc(n_bytes)
-        if self.memory == NULL:
-            raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
 
 
 cdef class Engine:
@@ -205,20 +190,18 @@ cdef class Engine:
         cdef char stack[STACK_BYTES]
         cdef Py_ssize_t n_bytes = 2 * self.net.width * sizeof(real)
         cdef void* work = stack
+        cdef Scratch scratch
         cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
         if open_profiles and current() is not None:
             return self.infer_watched[real](x, out)
         if n_bytes > STACK_BYTES:
-            work = PyMem_RawMalloc(n_bytes)
-            if work == NULL:
-                raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+            scratch = Scratch(n_bytes)
+            work = scratch.start
         if 2 * self.net.n_parameters < GIL_FLOPS:
             infer(self.net, parameters, x, out, <real*>work)
         else:
             with nogil:
                 infer(self.net, parameters, x, out, <real*>work)
-        if n_bytes > STACK_BYTES:
-            PyMem_RawFree(work)
         return 0
 
     cdef int infer_watched(self, const real* x, real* out) except -1:
@@ -234,7 +217,7 @@ cdef class Engine:
             enter(&region.table)
             region.table.laps += 2             # beside those of operations
             watched.profile = &region.table
-        infer(&watched, parameters, x, out, <real*>scratch.memory)
+        infer(&watched, parameters, x, out, <real*>scratch.start)
         if timed:
             leave(&region.table)
         return 0
@@ -252,7 +235,7 @@ cdef class Engine:
         if self.before.offset != NULL:
             if self.n_in * <Py_ssize_t>sizeof(real) > STACK_BYTES:
                 scratch = Scratch(self.n_in * sizeof(real))
-                scaled = <real*>scratch.memory
+                scaled = <real*>scratch.start
             scale(self.n_in, &self.before, x, scaled)
             x = scaled
         self.infer_typed[real](x, out)
@@ -308,7 +291,7 @@ cdef class Engine:
             packed = new_packed[real](&net, parameters, False)
             scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
             with nogil:
-                packed.predict(&packed.net, &data, rows, y, scratch.memory)
+                packed.predict(&packed.net, &data, rows, y, scratch.start)
         else:
             work = Workspace.for_inference(self.net, rows, sizeof(real))
             with nogil:
@@ -381,7 +364,7 @@ cdef class Engine:
         while start < m:
             data = piece(window, X, Y, weight, start, most)
             with nogil:
-                cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.memory)
+                cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.start)
             start += data.m
         unwatch(recorder, region)
         return cost / m

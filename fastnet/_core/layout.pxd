@@ -49,6 +49,12 @@ cdef Layout* new_layout(tuple sizes, tuple activation) except NULL
 cdef void free_layout(Layout* layout) noexcept
 
 
+cdef class Scratch:
+    """Memory for one call, or for as long as its owner lives; freed with the object."""
+    cdef void* memory
+    cdef char* start           # aligned
+
+
 cdef class Drops:
     """Buffers of dropout for `rows` samples; freed with the object."""
     cdef double* keep          # (n_layers,) probability that an activation is kept
