@@ -29,7 +29,6 @@ from fastnet._core.users cimport raise_pending
 cnp.import_array()
 
 cdef enum:
-    BLOCK_ROWS = 256
     BLOCK_VALUES = 131_072      # of one buffer of directions
 
 cdef enum Wanted:
@@ -147,7 +146,7 @@ cdef class Derivatives:
         cdef Sweep sweep
         cdef Scratch scratch
         sweep.k = self.directions(wanted)
-        sweep.rows = max(1, min(m, BLOCK_ROWS, BLOCK_VALUES // (sweep.k * self.net.width)))
+        sweep.rows = max(1, min(m, <Py_ssize_t>planning.PLAIN_ROWS, BLOCK_VALUES // (sweep.k * self.net.width)))
         scratch = Scratch(lay_out(self.net, &sweep, sizeof(real), NULL))
         lay_out(self.net, &sweep, sizeof(real), scratch.start)
         cdef const real* parameters = <const real*>self.parameters.data

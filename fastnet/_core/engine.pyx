@@ -32,9 +32,6 @@ cnp.import_array()
 
 ONE = 1                         # what `threads` is if nobody says
 
-cdef enum:
-    BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
-
 
 def shuffled(Py_ssize_t m, seed):
     """The rows 0 ... m-1 in the order that `seed` (an int below 2^64) decides; intp, (m,)."""
@@ -248,7 +245,7 @@ cdef class Engine:
         return 2.0 * self.net.n_parameters
 
     cdef Py_ssize_t rows_for(self, Py_ssize_t m):
-        return max(1, min(m, BLOCK_ROWS))
+        return max(1, min(m, <Py_ssize_t>planning.PLAIN_ROWS))
 
     cdef Py_ssize_t rows_at_once(self, Py_ssize_t rows, double passes):
         """Samples between two looks for Ctrl-C, in whole blocks, where each takes some passes through the net."""

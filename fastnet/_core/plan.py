@@ -190,6 +190,7 @@ class InferencePlan(NamedTuple):
 PACK_FROM = 16
 DERIVE_FROM = 8                # the same of derivatives, counted
 NARROW = kernels.NARROW        # up to here samples lie in lanes
+PLAIN_ROWS = 256               # of a block of the plain engine: its activations stay in the caches
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
 THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
 
@@ -211,7 +212,7 @@ def plan_inference(sizes, m, threads=1, python=False):
     InferencePlan
     """
     if python or not fast_paths():
-        return InferencePlan("plain", max(1, min(m, 256)), 1)
+        return InferencePlan("plain", max(1, min(m, PLAIN_ROWS)), 1)
     if m < PACK_FROM:
         return InferencePlan("samples", 1, 1)
     path = "narrow" if max(sizes) <= NARROW else "tiles"
