@@ -103,7 +103,7 @@ CORE = {
             "samples", "barrier", "single", "trainer", "plan", "window"},
     "optimizers": {"types", "kernels"}, "random": {"kernels"},
     "frozen": {"types", "profile", "kernels", "laps", "layout", "packed", "capsule", "single", "plan"},
-    "model": {"kernels", "costs", "capsule"}, "callbacks": {"types", "kernels", "layout", "packed", "single"},
+    "model": {"kernels", "costs", "capsule"}, "callbacks": {"types", "kernels", "layout", "packed", "capsule", "single"},
     "first_order": {"types", "kernels", "layout", "blas"}, "curvature": {"types", "kernels", "layout"},
     "second_order": {"types", "kernels", "layout", "backprop", "curvature", "first_order"},
     "derivatives": {"types", "profile", "kernels", "laps", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order", "users",
