@@ -280,7 +280,7 @@ def test_a_closed_profile_keeps_no_run_and_no_samples(rng, monkeypatch):
         fn.Network((3, 40, 1), seed=0).fit(X, Y, epochs=20, threads=2)
     assert {row.thread for row in found.rows} == {"main", "thread 2"}
     gc.collect()
-    assert not [one for one in gc.get_objects() if isinstance(one, Run)]
+    assert not [one for one in gc.get_objects() if type(one) is Run]
 
 
 @pytest.mark.parametrize("call", [
