@@ -6,7 +6,7 @@ FILE.npz holds x_train and y_train as uint8; without it images are drawn, 19 % o
 MNIST's.  Memory: each side loads the bytes in a process of its own, trains one epoch of [784, 30, 10] on a few
 rows so that everything is loaded, then on all of them; printed is by how much the peak of the resident memory
 rose above what it was before; of a set in a file the pages that are read count too, as far as the system
-leaves them.  Time: an epoch from bytes beside one from floats converted beforehand, sides in
+leaves them.  Standardised: by `fit(scale=...)`, and by scikit-learn's StandardScaler before its net.  Time: an epoch from bytes beside one from floats converted beforehand, sides in
 turn within one process; the parameters are compared first, bit for bit, in the same number format.
 """
 
@@ -24,7 +24,8 @@ import numpy as np
 import fastnet as fn
 
 SIZES, RATE = (784, 30, 10), 0.001
-SIDES = ("fastnet, uint8", "fastnet, uint8 in a file", "fastnet, a float copy", "scikit-learn, uint8", "scikit-learn, a float copy")
+SIDES = ("fastnet, uint8", "fastnet, uint8 in a file", "fastnet, a float copy", "fastnet, uint8, standardised",
+         "fastnet, uint8 in a file, standardised", "scikit-learn, uint8", "scikit-learn, a float copy", "scikit-learn, uint8, standardised")
 MIB = 2**20
 
 
@@ -51,29 +52,32 @@ def resident(name):
         return int(next(line for line in file if line.startswith(name)).split()[1]) * 1024
 
 
-def train_fastnet(x, y, dtype):
-    fn.Network(SIZES, dtype=dtype, seed=0).fit(x, y, epochs=1, batch_size=10, learning_rate=RATE, seed=0)
+def train_fastnet(x, y, dtype, scale):
+    fn.Network(SIZES, dtype=dtype, seed=0).fit(x, y, epochs=1, batch_size=10, learning_rate=RATE, seed=0, scale="standardize" if scale else None)
 
 
-def train_sklearn(x, y, dtype):
+def train_sklearn(x, y, dtype, scale):
     import warnings
     from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
     warnings.simplefilter("ignore")
-    MLPClassifier(SIZES[1:-1], activation="logistic", solver="sgd", batch_size=10, max_iter=1, learning_rate_init=RATE).fit(x, y)
+    net = MLPClassifier(SIZES[1:-1], activation="logistic", solver="sgd", batch_size=10, max_iter=1, learning_rate_init=RATE)
+    (make_pipeline(StandardScaler(), net) if scale else net).fit(x, y)
 
 
 def measure(side, folder, dtype):
     """Print the peak of resident memory above what the set and the libraries take, in bytes."""
-    mapped = "in a file" in side
+    mapped, scale = "in a file" in side, side.endswith("standardised")
     x, y = np.load(os.path.join(folder, "x.npy"), mmap_mode="r" if mapped else None), np.load(os.path.join(folder, "y.npy"))
     train = train_fastnet if side.startswith("fastnet") else train_sklearn
     copied = (lambda x: x.astype(dtype)) if "copy" in side else (lambda x: x)
     few = np.r_[np.arange(500), [np.flatnonzero(y == label)[0] for label in range(10)]]
-    train(copied(np.ascontiguousarray(x[few])), y[few], dtype)
+    train(copied(np.ascontiguousarray(x[few])), y[few], dtype, scale)
     before = resident("VmRSS")
     with open("/proc/self/clear_refs", "w", encoding="ascii") as file:
         file.write("5")                                    # the peak counts from here
-    train(copied(x), y, dtype)
+    train(copied(x), y, dtype, scale)
     print(resident("VmHWM") - before)
 
 
@@ -125,10 +129,10 @@ def main():
     x, y = images(given.file, given.quick)
     print(f"{len(x)} images of {x.shape[1]} bytes, {x.nbytes / MIB:.0f} MiB; {100 * np.count_nonzero(x) / x.size:.0f} % of the pixels are not 0; "
           f"{given.dtype}, in which the set takes {x.size * np.dtype(given.dtype).itemsize / MIB:.0f} MiB\n")
-    print(f"{'':30s}{'peak of memory above the set, MiB':>35s}")
+    print(f"{'':40s}{'peak of memory above the set, MiB':>35s}")
     found = {"memory": peaks(x, y, given.dtype), "seconds": {}}
     for side, peak in found["memory"].items():
-        print(f"{side:30s}{'not measured' if peak is None else f'{peak / MIB:.0f}':>35s}")
+        print(f"{side:40s}{'not measured' if peak is None else f'{peak / MIB:.0f}':>35s}")
     dense = np.maximum(x, 1)
     print(f"\nan epoch of {list(SIZES)}, ms, by what the set holds")
     for kind, given_x in (("as it is", x), ("no pixel 0", dense)):

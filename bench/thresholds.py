@@ -1,6 +1,6 @@
 """What the thresholds of fastnet/_core/plan.py rest on: both ways of each, around the place where the plan changes over.
 
-    python bench/thresholds.py [--quick] [--only sparse,half,backward,blocks,pack,shares]
+    python bench/thresholds.py [--quick] [--only sparse,files,half,backward,blocks,pack,shares]
 
 Prints the time of one way over that of the other, medians over turns in one run on one processor, and
 what the plan takes: it should be the faster, or within the noise of it.  `shares` needs two processors to
@@ -10,6 +10,7 @@ itself.
 import argparse
 import os
 import statistics
+import tempfile
 import time
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -19,6 +20,8 @@ import numpy as np
 import fastnet as fn
 from fastnet import training
 from fastnet._core import kernels, plan
+from fastnet._core.rows import Rows
+from fastnet._pages import Pages
 
 DTYPE = "float32"
 
@@ -45,19 +48,29 @@ def samples(sizes, m, density=1.0):
     return X.astype(DTYPE), rng.random((m, sizes[-1])).astype(DTYPE)
 
 
-def trainer(sizes, batch_size, way, density=1.0, threads=1):
-    """A function that trains on some batches and returns its seconds."""
+def in_file(X):
+    """The same rows in a file, mapped into memory."""
+    with tempfile.TemporaryFile() as file:
+        X.tofile(file)
+        mapped = np.memmap(file, X.dtype, "r", shape=X.shape)
+    return Rows(mapped, X.dtype, None, Pages(mapped, mapped))
+
+
+def trainer(sizes, batch_size, way, density=1.0, threads=1, mapped=False):
+    """A function that trains on some batches, of a file if `mapped`, and returns its seconds."""
     X, Y = samples(sizes, max(4 * batch_size, 512), density)
+    order = np.random.default_rng(1).permutation(len(X)) if mapped else None
+    X = in_file(X) if mapped else X
     net = fn.Network(sizes, dtype=DTYPE, seed=0)
     with way:
         run, X = training.start_run(net, X, batch_size, threads)
     if threads > 1:
         run.together = run.plan.shares > 1
-    run.epoch(X, Y, None, 1e-4)
+    run.epoch(X, Y, order, 1e-4)
 
     def go():
         start = time.perf_counter()
-        run.epoch(X, Y, None, 1e-4)
+        run.epoch(X, Y, order, 1e-4)
         return time.perf_counter() - start
     return run, go
 
@@ -85,6 +98,20 @@ def sparse(args):
             found = ratio(kept, dense, args.turns, args.seconds)
             taken = plan.plan_training(sizes, batch_size, kernels.lanes(np.dtype(DTYPE)), density).sparse
             row(f"{list(sizes)}, batch {batch_size}, {density:.0%} not 0", found, "sparse" if taken else "dense", (found < 1.05) if taken else (found > 0.95))
+
+
+def files(args):
+    print("inputs in a file: time of an epoch with zeros left out of every window / dense")
+    ways = Way(SPARSE_ONLINE=2.0, SPARSE_MINIBATCH=2.0, FINDING=0.0, FOUND=1.0), Way(FOUND=0.0)
+    for n in (30, 100, 300):
+        sizes = (784, n, 10)
+        for batch_size in (1, 10, 128):
+            for density in (0.05, 0.1, 0.2, 0.3):
+                one, other = (trainer(sizes, batch_size, way, density, mapped=True)[1] for way in ways)
+                found = ratio(one, other, args.turns, args.seconds)
+                taken = plan.plan_training(sizes, batch_size, kernels.lanes(np.dtype(DTYPE)), density, anew=True).sparse
+                row(f"{list(sizes)}, batch {batch_size}, {density:.0%} not 0", found, "sparse" if taken else "dense",
+                    (found < 1.05) if taken else (found > 0.8))
 
 
 def half(args):
@@ -169,7 +196,7 @@ def shares(args):
         run.close()
 
 
-PARTS = {"sparse": sparse, "half": half, "backward": backward, "blocks": blocks, "pack": pack, "shares": shares}
+PARTS = {"sparse": sparse, "files": files, "half": half, "backward": backward, "blocks": blocks, "pack": pack, "shares": shares}
 
 
 def main():

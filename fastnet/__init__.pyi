@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -101,7 +101,7 @@ class Network:
             input_dropout: float = 0.0, input_noise: float = 0.0, clip_norm: float | None = None,
             clip_value: float | None = None, max_norm: float | None = None, frozen: Sequence[int] = (), masks: Any = None,
             sample_weight: ArrayLike | None = None, class_weight: Mapping[int, float] | str | None = None,
-            validation: tuple[ArrayLike, ArrayLike] | float | None = None, patience: int | None = None,
+            validation: tuple[ArrayLike, ...] | Iterable[Any] | Callable[[], Iterable[Any]] | float | None = None, patience: int | None = None,
             min_delta: float = 0.0, restore_best: bool = True, target_cost: float | None = None,
             max_seconds: float | None = None, metrics: Any = (), shuffle: bool | str = True, seed: Any = None,
             callbacks: Callable[[EpochInfo], Any] | Sequence[Callable[[EpochInfo], Any]] = (),

@@ -8,10 +8,10 @@ import time
 
 import numpy as np
 
-from fastnet import _checks, _options
+from fastnet import _checks, _checks_scaling, _options
 from fastnet._checks_data import check_batches, check_batch
 from fastnet._core.samples import Compressed, compressed, nonzeros
-from fastnet.stopping import check_training_data, split_validation, targets_to_judge
+from fastnet.stopping import check_training_data, split_validation
 from fastnet.training import Training, check_writeable, start_run
 
 
@@ -28,26 +28,48 @@ class BatchTraining(Training):
             raise ValueError("sample_weight must come with each batch, (X, Y, sample_weight), where X is batches")
         if isinstance(class_weight, str):
             raise ValueError(f"class_weight must be a dict where X is batches; got {class_weight!r}, which needs all samples")
-        if scale is not None:
-            raise ValueError("scale must be None where X is batches, whose columns nobody has seen whole: net.scaling = fn.Scaling(...) "
-                             f"sets what is known beforehand; got {_checks.describe(scale)}")
-        self.scaling, self.classes = net.scaling, net._classes if classes is None else names_of(net, classes)
+        scale = net.scaling if scale is None else _checks_scaling.check_scale(scale)
+        self.classes, self.class_weight = net._classes if classes is None else names_of(net, classes), class_weight
         self.metrics = _checks.check_metrics(metrics)
         if validation is None and self.metrics:
-            raise ValueError("metrics need validation, (X, Y), where X is batches")
-        if validation is not None:
-            _checks.check_pair("validation", validation)
-            _, self.validation = split_validation(net, None, validation, self.options.key, classes=self.classes)
+            raise ValueError("metrics need validation, (X, Y) or batches of them, where X is batches")
+        times = self.options.epochs - self.epoch
+        _, self.validation = split_validation(net, None, validation, self.options.key, scale is not None, self.classes, times)
+        if isinstance(self.validation, _checks.Samples):
             _checks.check_metric_targets(self.metrics, self.validation.Y, net.sizes[-1])
-            self.targets = targets_to_judge(net, *validation) if self.metrics else None
-        else:
-            self.validation = None
-        self.batches = check_batches(X, self.options.epochs - self.epoch)
-        self.samples, self.weight, self.class_weight = None, None, class_weight
+        self.batches = check_batches(X, times)
+        self.samples, self.weight = None, None
+        if scale is not None:
+            _checks_scaling.check_learns_from_batches(scale, X)
+            self.scale_data(net, scale, bool(self.metrics))
         self.n_steps = length_of(X)
         self.planned = 0               # samples that the compiled run was made for
         self.rates_for = None          # (epoch, learning rate) of self.rates
         self.step_rate(0)
+
+    def learn_scaling(self, net, scale):
+        """As Training.learn_scaling, in a pass over the batches before the first epoch."""
+        from fastnet import scaling
+        if hasattr(scale, "input_unit"):
+            return scale._fits(net)
+        return scaling.learn_from_batches(net, scale, self.batches_to_learn_from(net) if any(scale) else ())
+
+    def batches_to_learn_from(self, net):
+        """(where, samples) of each batch, not scaled."""
+        number = 0
+        for number, given in enumerate(self.batches(), 1):
+            where = f"batch {number}, of which scale is learned: "
+            yield where, self.checked(net, where, given, True, self.classes)
+        if not number:
+            raise ValueError("X must give at least one batch in every epoch; got none in the pass that scale is learned in")
+
+    def checked(self, net, where, given, raw=False, classes=None):
+        """The samples of one batch."""
+        X, Y, weight = check_batch(where, given)
+        try:
+            return check_training_data(net, X, Y, weight, self.class_weight, raw, classes)
+        except (TypeError, ValueError) as error:
+            raise type(error)(where + str(error)) from None
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         super().take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
@@ -109,12 +131,7 @@ class BatchTraining(Training):
 
     def take_step(self, given):
         """One batch, checked, as one step; whether its cost was finite."""
-        where = f"batch {self.done + 1} of epoch {self.epoch + 1}: "
-        X, Y, weight = check_batch(where, given)
-        try:
-            samples = check_training_data(self.net, X, Y, weight, self.class_weight)
-        except (TypeError, ValueError) as error:
-            raise type(error)(where + str(error)) from None
+        samples = self.checked(self.net, f"batch {self.done + 1} of epoch {self.epoch + 1}: ", given)
         run, X = self.run_for(samples.X)
         self.last_rate = self.step_rate(self.done)
         cost, rows, finite = run.step(X, samples.Y, self.last_rate, samples.mean_one())

@@ -329,7 +329,10 @@ def as_numbers(name, array):
     except ValueError as error:
         if str(error).startswith(name):
             raise
-        raise ValueError(f"{name} must be a rectangular array of numbers: {error}") from None
+        hint = "; lists of labels that are no words need classes='auto' or classes=[...]" if name == "Y" else ""
+        raise ValueError(f"{name} must be a rectangular array of numbers: {error}{hint}") from None
+    if array.dtype.kind == "O":
+        return data.objects_as_numbers(name, array)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
     return array
@@ -342,7 +345,8 @@ def as_dtype(array, dtype):
 
 
 def check_inputs(X, n_in, dtype, raw=False):
-    """X as (m, n_in), dense, Rows or Compressed, and whether a single sample (n_in,) was given; `raw`: an array in its own dtype."""
+    """X as (m, n_in), dense, Rows or Compressed, and whether a single sample (n_in,) was given; `raw`: to be scaled, so
+    that an array keeps its own dtype."""
     if isinstance(X, (Compressed, Rows)):      # checked before
         return X, False
     if data.is_sparse(X):
@@ -354,13 +358,13 @@ def check_inputs(X, n_in, dtype, raw=False):
         hint = "; X[:, None] makes a column of it" if n_in == 1 and X.ndim == 1 else ""
         raise ValueError(f"{expected}; got shape {X.shape}{hint}")
     X = X[None] if single else X
-    rows = None if raw else data.as_rows(X, dtype)
+    rows = data.as_rows(X, dtype, raw)
     return as_dtype(X, None if raw else dtype) if rows is None else rows, single
 
 
-def check_dense(X, n_in, dtype, raw=False):
+def check_dense(X, n_in, dtype):
     """As check_inputs, always dense: for what needs every value of X at once."""
-    X, single = check_inputs(X, n_in, dtype, raw)
+    X, single = check_inputs(X, n_in, dtype)
     return data.whole(X), single
 
 
@@ -399,22 +403,22 @@ class Samples(NamedTuple):
 def check_scaled(net, X):
     """As check_dense, as the net's first layer takes it: scaled where the net scales."""
     scaling = net.scaling
-    X, single = check_dense(X, net.sizes[0], net.dtype, raw=scaling is not None)
-    return (X if scaling is None else scaling._inputs(X, net.dtype)), single
+    X, single = check_inputs(X, net.sizes[0], net.dtype, raw=scaling is not None)
+    return data.whole(X if scaling is None else scaling._inputs(X, net.dtype)), single
 
 
 def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False, raw=False, classes=None):
-    """What a net takes a cost or a gradient of, scaled where the net scales; `raw`: not yet, numbers of Y in float64.
+    """What a net takes a cost or a gradient of, scaled where the net scales; `raw`: not yet, an array Y in float64.
     `classes`: those that the net is about to have."""
     cost, n_out, dtype, scaling = net.cost_function, net.sizes[-1], net.dtype, None if raw else net.scaling
     unscaled = raw or scaling is not None
-    X, single = (check_dense if dense else check_inputs)(X, net.sizes[0], dtype, unscaled)
+    X, single = check_inputs(X, net.sizes[0], dtype, unscaled)
     if not len(X):
         raise ValueError("X must hold at least one sample; got none")
     classes = classes or net._classes
     if classes is not None or speaks(Y):
         Y, class_weight = numbered(classes, Y, class_weight, n_out if single else None)
-    Y = check_targets(Y, len(X), single, cost.n_targets(n_out), DTYPES["float64"] if unscaled else dtype, cost.labels)
+    Y = check_targets(Y, len(X), single, cost.n_targets(n_out), dtype, cost.labels, unscaled)
     weight = check_weights(sample_weight, class_weight, Y, n_out)
     kept = None
     if weight is not None and not weight.all():
@@ -423,8 +427,10 @@ def check_samples(net, X, Y, sample_weight=None, class_weight=None, dense=False,
     if Y.ndim == 1 and cost.labels == "one_hot":
         Y = one_hot(Y, n_out, dtype)
     check_target_values(Y, cost)
-    samples = Samples(X, data.whole(Y) if dense or unscaled else Y, weight, kept)
-    return samples if scaling is None else samples.scaled(scaling, dtype)
+    samples = Samples(X, Y, weight, kept)
+    if scaling is not None:
+        samples = samples.scaled(scaling, dtype)
+    return samples._replace(X=data.whole(samples.X), Y=data.whole(samples.Y)) if dense else samples
 
 
 def speaks(Y):
@@ -439,7 +445,13 @@ def speaks(Y):
         if array.dtype.kind != "O":
             return array.dtype.kind in "STU"
         Y, words = array.ravel(), (str, bool, set, frozenset)
-    return any(isinstance(row, words) or isinstance(row, (list, tuple)) and any(isinstance(value, str) for value in row) for row in Y)
+    return any(isinstance(row, words) or holds_words(row) for row in Y)
+
+
+def holds_words(row):
+    """Whether a sample's labels are a list of words, or an array, as columns of lists have them."""
+    several = isinstance(row, (list, tuple)) or isinstance(row, np.ndarray) and row.dtype.kind in "OTU"
+    return several and any(isinstance(value, str) for value in row)
 
 
 def numbered(classes, Y, class_weight, n_out=None):
@@ -473,21 +485,21 @@ def check_target_values(Y, cost):
             raise ValueError(f"Y must be {expected} for {cost.name}; row {start + row}, column {column} is {part[row, column]}")
 
 
-def check_targets(Y, m, single, n_out, dtype, labels):
+def check_targets(Y, m, single, n_out, dtype, labels, raw=False):
     if isinstance(Y, Rows):                    # checked before
         return Y
     Y = as_numbers("Y", Y)
     if single and Y.shape in ((), (n_out,)) and not (Y.ndim == 1 and n_out == 1 and m != 1):
         Y = Y[None]
-    if Y.ndim == 1 and n_out > 1 and labels:
-        return check_labels(Y, m, n_out)
+    if n_out > 1 and labels and (Y.ndim == 1 or Y.shape == (m, 1) and Y.dtype.kind in "iub"):
+        return check_labels(Y.ravel(), m, n_out)
     if Y.ndim == 1 and n_out == 1:
         Y = Y[:, None]
     if Y.shape != (m, n_out):
         or_labels = f", or labels of shape ({m},)" if n_out > 1 and labels else ""
         raise ValueError(f"Y must have shape ({m}, {n_out}), row for row with X{or_labels}; got shape {Y.shape}")
-    rows = data.as_rows(Y, dtype)
-    return as_dtype(Y, dtype) if rows is None else rows
+    rows = data.as_rows(Y, dtype, raw)
+    return as_dtype(Y, DTYPES["float64"] if raw else dtype) if rows is None else rows
 
 
 def check_labels(Y, m, n_out):

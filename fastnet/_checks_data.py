@@ -4,6 +4,8 @@ What is large stays as it is: `Rows` and `Compressed` (fastnet/_core) convert it
 told by what their objects can do: none is imported here.
 """
 
+import numbers
+
 import numpy as np
 
 from fastnet._core import kernels
@@ -24,6 +26,8 @@ def as_array(name, given):
         return frame_as_array(name, given)
     if is_series(given):
         return column_as_array(name, given, None)
+    if hasattr(given, "collect_schema"):
+        raise TypeError(f"{name} must hold its values; got {type(given).__name__}, which .collect() computes")
     if hasattr(given, "tocsr"):
         raise TypeError(f"{name} must be dense here; got a sparse matrix of shape {tuple(given.shape)}")
     if hasattr(given, "detach"):               # a tensor that gradients run through gives no array
@@ -44,8 +48,8 @@ def as_array(name, given):
 
 
 def is_frame(given):
-    """A data frame of pandas, polars or their like."""
-    return hasattr(given, "columns") and hasattr(given, "dtypes") and len(getattr(given, "shape", ())) == 2
+    """A data frame of pandas, polars or their like, but no lazy one."""
+    return hasattr(given, "to_numpy") and hasattr(given, "columns") and hasattr(given, "dtypes") and len(getattr(given, "shape", ())) == 2
 
 
 def is_series(given):
@@ -92,38 +96,59 @@ def column_as_array(name, series, label):
     """One column as numbers (m,); what is no number, or missing, is refused by its place."""
     of = "" if label is None else f" in column {label!r}"
     dtype = series.dtype
-    if isinstance(dtype, np.dtype):
-        if dtype.kind not in "fiub":
-            raise TypeError(f"{name} must hold real numbers; got dtype {dtype}{of}")
+    if isinstance(dtype, np.dtype) and dtype.kind in "fiub":
         return series.to_numpy()
     missing = series.isna() if hasattr(series, "isna") else series.is_null() if hasattr(series, "is_null") else None
     if missing is not None and missing.any():
         row = int(np.flatnonzero(np.asarray(missing.to_numpy(), bool))[0])
         raise ValueError(f"{name} must have no missing values; row {row}{of.replace(' in', ',')} is missing")
     kind = getattr(dtype, "numpy_dtype", None)                             # pandas' nullable and Arrow-backed dtypes
-    array = series.to_numpy() if kind is None else series.to_numpy(dtype=kind) if kind.kind in "fiub" else np.empty(0, object)
+    try:
+        array = series.to_numpy(dtype=kind) if kind is not None and kind.kind in "fiub" else series.to_numpy()
+    except Exception:                          # polars knows numbers that NumPy does not
+        array = np.empty(0, "V")
+    if array.dtype.kind == "O":
+        return objects_as_numbers(name, array, dtype, of)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got dtype {dtype}{of}")
     return array
 
 
+def objects_as_numbers(name, array, dtype="object", of=""):
+    """An array of Python's numbers (int, bool, float, Fraction, Decimal) as NumPy's: float64 unless all are whole."""
+    values = array.ravel().tolist()
+    wrong = next((i for i, value in enumerate(values) if not is_number(value)), None)
+    if wrong is not None:
+        row, *column = map(int, np.unravel_index(wrong, array.shape)) if array.ndim else (0,)
+        at = f"; row {row}{', column ' + str(column[0]) if column else ''} holds {values[wrong]!r}" if any(map(is_number, values)) else ""
+        raise TypeError(f"{name} must hold real numbers; got dtype {dtype}{of}{at}")
+    found = np.array(values)
+    return (found if found.dtype.kind in "fiub" else np.array(values, float)).reshape(array.shape)
+
+
+def is_number(value):
+    """A real number of any kind: Decimal is a Number, but not registered as Real."""
+    return isinstance(value, (numbers.Real, np.bool_)) or isinstance(value, numbers.Number) and not isinstance(value, numbers.Complex)
+
+
 # -- large sets stay as they are ----------------------------------------------
 
-def as_rows(array, dtype):
+def as_rows(array, dtype, raw=False):
     """A checked two-dimensional array as Rows that are converted later; None: it is to be converted at once.
 
-    That is so where a copy takes up to AT_ONCE bytes, or where there is nothing to convert.  A file's memory map is never copied; an array whose rows run
-    across memory is put in order, in its own kind if that is narrower than the net's.
+    That is so where a copy takes up to AT_ONCE bytes, or where there is nothing to convert (`raw`: it is to be scaled).
+    A file's memory map is never copied; an array whose rows run across memory is put in order, in its own kind if that
+    is narrower than the net's or scaling will copy it no more.
     """
     if array.size * dtype.itemsize <= AT_ONCE or not readable(array.dtype):
         return None
     if (mapped := memory_map(array)) is not None:
         return Rows(array, dtype, None, Pages(array, mapped))
-    if array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
+    if not raw and array.dtype == dtype and array.flags.c_contiguous and array.flags.aligned:
         return None
     if array.strides[1] == array.itemsize and array.dtype.isnative:
         return Rows(array, dtype)
-    if array.itemsize < dtype.itemsize:
+    if raw or array.itemsize < dtype.itemsize:
         return Rows(np.ascontiguousarray(array, array.dtype.newbyteorder("=")), dtype)
     return None
 
@@ -133,6 +158,13 @@ def memory_map(array):
     while array is not None and not isinstance(array, np.memmap):
         array = getattr(array, "base", None)
     return array
+
+
+def settled(rows):
+    """Rows that need not be scaled after all: as the array that they are, where it needs no conversion either."""
+    array = rows.array
+    as_it_is = rows.rows is rows.pages is None and array.dtype == rows.dtype and array.flags.c_contiguous and array.flags.aligned
+    return array if as_it_is else rows
 
 
 def whole(rows):
@@ -187,14 +219,13 @@ def find_not_finite(checked, allow_nan=False):
     """(row, column, value) of the first value of a checked set that is NaN, unless that is allowed, or infinite."""
     if isinstance(checked, Compressed):
         for start in range(0, len(checked.values), 1 << 18):
-            with np.errstate(over="ignore"):
-                values = checked.values[start:start + (1 << 18)].astype(checked.dtype, copy=False)
-            if (at := first_wrong(np.ascontiguousarray(values), allow_nan)) is not None:
+            values = checked.numbers(start, start + (1 << 18))
+            if (at := first_wrong(values, allow_nan)) is not None:
                 q = start + at[0]
                 row = int(np.searchsorted(checked.starts, q, side="right")) - 1
                 return row, int(checked.columns[q]), values[at[0]]
         return None
-    if isinstance(checked, Rows) and checked.array.dtype.kind != "f":
+    if isinstance(checked, Rows) and checked.array.dtype.kind != "f" and checked.factor is None:
         return None
     for start, array in blocks(checked):
         if (at := first_wrong(array, allow_nan)) is not None:
@@ -204,21 +235,30 @@ def find_not_finite(checked, allow_nan=False):
 
 # -- batches ------------------------------------------------------------------
 
-def check_batches(X, epochs):
-    """A function that returns an iterator over batches, called once an epoch."""
-    kind = type(X).__name__
-    if hasattr(X, "__array__") or hasattr(X, "__dlpack__") or hasattr(X, "tocsr") or is_frame(X) or isinstance(X, (str, bytes)):
-        raise TypeError(f"Y must be given where X is an array: X alone must be batches (X, Y), one after the other; got {kind}")
-    if hasattr(X, "__iter__"):
-        if epochs > 1 and iter(X) is X:
-            raise ValueError(f"X must give its batches anew in every epoch: an iterable that is no iterator, or a function that "
-                             f"returns one; got {kind}, which is used up after one epoch, for {epochs} epochs")
-        return X.__iter__
-    if hasattr(X, "__getitem__") and hasattr(X, "__len__"):
-        return lambda: (X[i] for i in range(len(X)))
-    if callable(X):
-        return lambda: iter(X())
-    raise TypeError(f"X must be batches (X, Y), one after the other, where no Y is given; got {kind}")
+def check_batches(given, times, name="X", ways="batches (X, Y), one after the other, where no Y is given"):
+    """A function that returns an iterator over batches; it will be called so many times."""
+    kind = type(given).__name__
+    if hasattr(given, "__array__") or hasattr(given, "__dlpack__") or hasattr(given, "tocsr") or is_frame(given) or isinstance(given, (str, bytes)):
+        if name == "X":
+            raise TypeError(f"Y must be given where X is an array: X alone must be batches (X, Y), one after the other; got {kind}")
+        raise TypeError(f"{name} must be {ways}; got {kind}")
+    if hasattr(given, "__iter__"):
+        if times > 1 and hasattr(given, "__next__") and iter(given) is given:
+            raise ValueError(f"{name} must give its batches anew in every epoch: an iterable that is no iterator, or a function that "
+                             f"returns one; got {kind}, which is used up after one epoch, for {times} epochs")
+        return given.__iter__
+    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
+        return lambda: (given[i] for i in range(len(given)))
+    if callable(given):
+        return lambda: iterator(name, given())
+    raise TypeError(f"{name} must be {ways}; got {kind}")
+
+
+def iterator(name, returned):
+    """Over the batches that a function of the user's returned."""
+    if not hasattr(returned, "__iter__"):
+        raise TypeError(f"{name} must be batches or a function that returns an iterator over them; it returned {type(returned).__name__}")
+    return iter(returned)
 
 
 def check_batch(where, given):

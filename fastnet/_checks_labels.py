@@ -11,6 +11,7 @@ import numpy as np
 from fastnet import _checks
 
 MOST_NAMES = 10      # in a message
+BOOLS = ("bool", "boolean", "Boolean", "bool[pyarrow]")        # NumPy's, pandas' and polars' dtypes
 
 
 class Classes:
@@ -136,6 +137,8 @@ def as_labels(Y):
         array = array[:, 0]
     if array.ndim != 1:
         return None
+    if isinstance(Y, (list, tuple)) and array.dtype.kind in "US" and not all(isinstance(label, (str, bytes)) for label in Y):
+        array = np.array(Y, object)            # NumPy makes words of numbers among words, and of NaN
     return check_kinds(array)
 
 
@@ -151,13 +154,20 @@ def check_kinds(array):
         return array.astype(np.int64)
     if None in kinds:
         row = kinds.index(None)
-        missing = values[row] is None or values[row] != values[row]
         raise TypeError(f"labels in Y must be words, whole numbers, or True and False; row {row} "
-                        f"{'is missing' if missing else 'holds'} ({values[row]!r})")
+                        f"{'is missing' if is_missing(values[row]) else 'holds'} ({values[row]!r})")
     if len(set(kinds)) > 1:
         row = next(row for row, kind in enumerate(kinds) if kind is not kinds[0])
         raise TypeError(f"labels in Y must be all of a kind; row 0 holds {values[0]!r}, row {row} holds {values[row]!r}")
     return np.array(values)
+
+
+def is_missing(value):
+    """None, NaN, NaT or pandas.NA, whose comparison is neither true nor false."""
+    try:
+        return value is None or bool(value != value)
+    except TypeError:
+        return True
 
 
 def check_several(Y):
@@ -194,7 +204,7 @@ def learn(net, Y, asked):
 def are_bools(Y):
     if isinstance(Y, (list, tuple)):
         return len(Y) > 0 and all(isinstance(value, (bool, np.bool_)) for value in Y)
-    return getattr(Y, "dtype", None) == bool and np.ndim(Y) == 1
+    return str(getattr(Y, "dtype", None)) in BOOLS and len(Y.shape) == 1
 
 
 def from_labels(labels, Y, n_out):

@@ -41,6 +41,20 @@ def kinds_for(net, scale, Y):
     return kind, target_kind
 
 
+def check_same_kinds(where, kinds, found):
+    """Batches from which scaling is learned hold labels all, or numbers all."""
+    if kinds != found:
+        raise ValueError(f"{where}Y must hold numbers in all batches, or labels in all, where scale is learned from them; got "
+                         f"{'labels' if found[1] is None else 'numbers'} after {'labels' if kinds[1] is None else 'numbers'}")
+
+
+def check_learns_from_batches(scale, X):
+    """Scaling that is to be learned from batches needs them once more."""
+    if not hasattr(scale, "input_unit") and any(scale) and hasattr(X, "__iter__") and iter(X) is X:
+        raise ValueError("scale must be a fastnet.Scaling, known beforehand, where X gives its batches only once: it would be learned "
+                         f"in a pass before the first epoch; got {type(X).__name__}")
+
+
 def check_cost_takes_any(net, name):
     if net.cost_function.target_range is not None:
         raise ValueError(f"{name} must be None for the cost {net.cost_name}, which does not take every number as a target")
@@ -56,7 +70,8 @@ def check_keeps_zeros(offset, kind):
 
 
 def check_learned(name, offset, unit):
-    wrong = np.flatnonzero(~(np.isfinite(offset) & np.isfinite(unit) & np.isfinite(1 / unit)))
+    with np.errstate(over="ignore"):
+        wrong = np.flatnonzero(~(np.isfinite(offset) & np.isfinite(unit) & np.isfinite(1 / unit)))
     if len(wrong):
         raise ValueError(f"{name} can't be scaled: the values of column {wrong[0]} spread too widely or too little for float64")
 

@@ -153,6 +153,7 @@ def prepare(args):
         raise CommandError("--label-column none leaves nothing to learn; give the column of the labels")
     with reading(args.source):
         split = load(args.source, label_column=args.label_column, header=args.header, delimiter=args.delimiter, finite=True)
+    check_size(split, args)
     if split.x_test is None:
         split = hold_out(split, args)
     elif args.test_fraction is not None:
@@ -163,6 +164,16 @@ def prepare(args):
     targets, classes = encode(split, args)
     inputs = [x if x is None else scaled(x, args.scale_by, args.dtype, args.scale is not None) for x in (split.x_train, split.x_test)]
     return Data(inputs[0], targets[0], inputs[1], targets[1], classes)
+
+
+def check_size(split, args):
+    """Refuse numbers that the net's precision does not hold, by the rows of the source."""
+    largest = float(np.finfo(args.dtype).max) * (1 if args.scale_by == "auto" else args.scale_by)
+    for name, values in zip(split._fields, split):
+        if values is not None and values.dtype == np.float64 and max(values.max(initial=0), -values.min(initial=0)) > largest:
+            row, *column = np.argwhere(np.abs(values) > largest)[0]
+            place = f"row {row + 1}" + "".join(f", column {j + 1}" for j in column)
+            raise CommandError(f"{args.source}: {name}: {place} is {values[row, *column]}, too large for {args.dtype}")
 
 
 def hold_out(split, args):

@@ -286,7 +286,7 @@ class Differentiable:
             X, single = _checks.check_dense(X, self.sizes[0], self.dtype)
             return self._into(X, single, (self.sizes[-1],), "laplacian")
         from fastnet.scaling import divided
-        X, single = _checks.check_dense(X, self.sizes[0], self.dtype, raw=True)
+        X, single = _checks.check_inputs(X, self.sizes[0], self.dtype, raw=True)
         X = self.scaling._centred(X, self.dtype)
         return self._chain(self._into(X, single, (self.sizes[-1],), "laplacian", parameters=divided(self)), outputs=-1)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from fastnet import _checks
 from fastnet._core import kernels, plan
-from fastnet._core.samples import nonzeros
+from fastnet._core.samples import density_of
 
 NEAR = 0.4          # of a roof: what is slower is bound by what calls cost beside their operations
 
@@ -119,13 +119,13 @@ def explain(net, batch_size, dtype, X, threads, training, measure):
         net = net.copy(dtype=dtype)
     density = 1.0
     if X is not None:
-        X = _checks.check_inputs(X, net.sizes[0], net.dtype)[0]
+        X = _checks.check_inputs(X, net.sizes[0], net.dtype, raw=net.scaling is not None)[0]
         X = X if net.scaling is None else net.scaling._inputs(X, net.dtype)
-        density = X.density if hasattr(X, "density") else nonzeros(X) / max(1, X.size)
+        density = density_of(X)
     if training:
         python = net._calls_python() or net.cost_function.bind(net.sizes[-1], net.dtype).python is not None
         chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, python=python,
-                                    half_lanes=kernels.half_lanes(net.dtype))
+                                    half_lanes=kernels.half_lanes(net.dtype), anew=getattr(X, "pages", None) is not None)
         used, per_layer = chosen.shares, chosen.layers
     else:
         chosen = plan.plan_inference(net.sizes, batch_size, threads, net._calls_python())

@@ -17,9 +17,9 @@ class History:
         with L-BFGS and conjugate gradient the cost after the iteration.  The data's cost: penalties
         (l2, l1) are not in it.
     validation_cost : list of float
-        Mean cost over the validation samples after the epoch; empty without validation.
+        Mean cost over the validation samples, weighted where they have weights, after the epoch; empty without validation.
     accuracy : list of float
-        Fraction of validation samples classified rightly; empty without labels to validate on.
+        Fraction of validation samples classified rightly, weighted alike; empty without labels to validate on.
     metrics : dict of list of float
         By name, what `fit` was asked for in `metrics`.
     learning_rate : list of float

@@ -489,10 +489,11 @@ class Network(Differentiable, Engine):
             See `cost`.  Weights are divided by their mean over the training samples, and a step
             takes the mean of w_x ∂C_x over its batch: what a sample counts doesn't depend on the
             batch that it falls into, and a factor in all weights changes nothing.  Samples of
-            weight 0 are left out; the validation samples all count the same.
-        validation : (X, Y) or float, optional
-            Samples to watch, or the fraction of the given ones to hold out for that: of labels, of
-            every class.
+            weight 0 are left out.  Validation samples count by weights of their own, or all the same.
+        validation : (X, Y), (X, Y, sample_weight), batches of these, or float, optional
+            Samples to watch, weighted or all alike; a loader or other iterable of batches of them, which is
+            gone through after each epoch, a batch at a time: figures are those of the whole set.  Or the
+            fraction of the given samples to hold out: of labels, of every class.
         patience : int, optional
             Stop after so many epochs in a row whose cost (validation cost where there is one) did
             not fall below the best by more than `min_delta`.
@@ -505,7 +506,7 @@ class Network(Differentiable, Engine):
             Stop after so long, in the midst of an epoch if need be: that part then counts as one.
         metrics : "accuracy", "r2", callable, or a sequence of them
             What to compute after each epoch, over the validation samples where there are any: a
-            callable gets (Y, outputs).
+            callable gets (Y, outputs), of all samples that count.
         shuffle : bool, "rows" or "blocks"
             Take the samples in a new random order each epoch; False: as they stand.  "blocks" mixes blocks of
             rows that lie together a pool at a time, which is what True does with a memory map that is larger
@@ -534,6 +535,8 @@ class Network(Differentiable, Engine):
             (inputs, targets); one name is for inputs, and for targets too where they are no labels, the output
             layer is the identity and the cost takes any number.  The net keeps it (`scaling`), takes and gives
             original units, and learns in scaled ones, in which costs are.  None: as the net scales already, or not.
+            A large set is scaled some batches at a time, never copied; from batches it is learned in a pass of its own
+            before the first epoch, for which they must come anew.
         classes : sequence of str, int or bool, or "auto", optional
             The name of each output, for labels other than 0 ... n_out - 1 (and for what `classify` returns); "auto": what
             occurs in Y, in order.  None: as the net knows them; learned from Y where it holds words, bools, or

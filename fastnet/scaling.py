@@ -5,13 +5,18 @@ learned from the training samples, kept with the net and part of every output an
 Everything about the maps is float64, whatever the net's dtype; docs/scaling.md has the equations.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from fastnet import _checks, _checks_scaling
+from fastnet._checks_data import AT_ONCE, settled, whole
+from fastnet._core.rows import Rows
 from fastnet._core.samples import Compressed
 from fastnet._vectors import aligned_vector, views
 
-BLOCK_ROWS = 1024      # rows that are float64 at a time
+BLOCK_ROWS = 1024              # rows that are float64 at a time
+BLOCK_BYTES = 1 << 20          # and what they take, where they are looked at only
 
 
 class Scaling:
@@ -45,16 +50,15 @@ class Scaling:
     array([[0.2]])
     """
 
-    __slots__ = ("input_factor", "input_offset", "input_unit", "target_offset", "target_unit")
+    __slots__ = ("input_factor", "input_offset", "input_unit", "target_factor", "target_offset", "target_unit")
 
     def __init__(self, inputs=None, targets=None):
-        self._set("input_offset", "input_unit", _checks_scaling.check_map("inputs", inputs))
-        self._set("target_offset", "target_unit", _checks_scaling.check_map("targets", targets))
-        object.__setattr__(self, "input_factor", None if inputs is None else frozen(np.asarray(1 / self.input_unit)))
+        self._set("input", _checks_scaling.check_map("inputs", inputs))
+        self._set("target", _checks_scaling.check_map("targets", targets))
 
-    def _set(self, offset, unit, pair):
-        object.__setattr__(self, offset, pair and frozen(pair[0]))
-        object.__setattr__(self, unit, pair and frozen(pair[1]))
+    def _set(self, name, pair):
+        for part, vector in zip(("offset", "unit", "factor"), (*pair, 1 / pair[1]) if pair else (None,) * 3):
+            object.__setattr__(self, f"{name}_{part}", None if vector is None else frozen(np.asarray(vector)))
 
     def __setattr__(self, name, value):
         raise AttributeError("a Scaling can't be changed; make a new one")
@@ -83,14 +87,25 @@ class Scaling:
     # -- there ---------------------------------------------------------------
 
     def _inputs(self, X, dtype):
-        """A new array (m, n_in) of x', in `dtype`; of Compressed rows, rows that keep their zeros where offsets are 0."""
+        """x' in `dtype`, (m, n_in): a new array, or Rows of X, scaled a window at a time where they are used; of
+        Compressed rows such that keep their zeros, where offsets are 0."""
         if self.input_unit is None:
             return converted(X, dtype)
+        if isinstance(X, Rows):
+            return X.scaled(self.input_offset, self.input_factor)
         if isinstance(X, Compressed):
             if not self.input_offset.any():
+                if X.values.size * (X.dtype.itemsize + 4) > AT_ONCE:
+                    return X.scaled(self.input_factor)
                 return Compressed(X.shape, (X.values * self.input_factor[X.columns]).astype(dtype), X.columns, X.starts)
             return stacked(X.shape, dtype, lambda rows: self._rows(X.dense(rows.start, rows.stop), dtype))
         return stacked(X.shape, dtype, lambda rows: self._rows(X[rows], dtype))
+
+    def _block(self, X, rows, dtype):
+        """x' of some rows of X, which is scaled where it is Rows, and not yet where it is not."""
+        if isinstance(X, Rows):
+            return X.dense(rows.start, rows.stop)
+        return self._inputs(X[rows] if isinstance(X, np.ndarray) else X.dense(rows.start, rows.stop), dtype)
 
     def _rows(self, X, dtype):
         """x' of dense rows."""
@@ -99,17 +114,23 @@ class Scaling:
 
     def _centred(self, X, dtype):
         """x − offset in a new array: what first-layer weights divided by the units take."""
+        if isinstance(X, Compressed):
+            X = whole(X)
         if self.input_unit is None:
-            return converted(X, dtype)
+            return whole(converted(X, dtype))
+        if isinstance(X, Rows):
+            return whole(X.scaled(self.input_offset, np.ones_like(self.input_offset)))
         return stacked(X.shape, dtype, lambda rows: np.subtract(X[rows], self.input_offset, dtype=np.float64))
 
     def _targets(self, Y, dtype):
-        """y' of targets; labels as they are."""
+        """y' of targets, an array, or Rows as inputs; labels as they are."""
         if Y.ndim == 1:
             return Y
         if self.target_unit is None:
             return converted(Y, dtype)
-        return ((Y - self.target_offset) / self.target_unit).astype(dtype)
+        if isinstance(Y, Rows):
+            return Y.scaled(self.target_offset, self.target_factor)
+        return ((Y - self.target_offset) * self.target_factor).astype(dtype)
 
     # -- and back ------------------------------------------------------------
 
@@ -129,6 +150,8 @@ def frozen(vector):
 
 def converted(array, dtype):
     """As it is but for its dtype, and contiguous."""
+    if isinstance(array, Rows):
+        return settled(array)
     if isinstance(array, Compressed):
         return array if array.dtype == dtype else Compressed(array.shape, array.values.astype(dtype), array.columns, array.starts)
     return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
@@ -155,10 +178,11 @@ def predict_scaled(net, X, out, threads):
     else:
         target = _checks.check_out(out, shape[1:] if single else shape, net.dtype, X)
     a = target.reshape(shape)
+    if isinstance(X, Rows):
+        X = net.scaling._inputs(X, net.dtype)
     for start in range(0, len(X), BLOCK_ROWS):
         rows = slice(start, min(start + BLOCK_ROWS, len(X)))
-        block = X.dense(rows.start, rows.stop) if isinstance(X, Compressed) else X[rows]
-        _checks.predict_checked(net, net.scaling._inputs(block, net.dtype), a[rows], threads)
+        _checks.predict_checked(net, net.scaling._block(X, rows, net.dtype), a[rows], threads)     # one block at a time is held
         net._unscale(a[rows])
     if out is None or target is out:
         return target
@@ -182,44 +206,121 @@ def learn(net, scale, X, Y):
     if isinstance(scale, Scaling):
         return scale._fits(net)
     kind, target_kind = _checks_scaling.kinds_for(net, scale, Y)
-    inputs = None if kind is None else statistics("X", X, kind)
+    inputs = None if kind is None else Statistics("X", kind).see(X).map()
     if isinstance(X, Compressed) and inputs is not None:
         _checks_scaling.check_keeps_zeros(inputs[0], kind)
-    return Scaling(inputs, None if target_kind is None else statistics("Y", Y, target_kind))
+    return Scaling(inputs, None if target_kind is None else Statistics("Y", target_kind).see(Y).map())
 
 
-def statistics(name, array, kind):
-    """(offset, unit) of each column, NaN left out; unit 1 where all values are the same."""
-    n = array.shape[1]
-    low, high, total, count = np.full(n, np.inf), np.full(n, -np.inf), np.zeros(n), np.zeros(n)
-    with np.errstate(over="ignore", invalid="ignore"):
+def learn_from_batches(net, scale, batches):
+    """The same, from batches of checked samples that come one after the other."""
+    kinds, seen = None, ()
+    for where, samples in batches:
+        found = _checks_scaling.kinds_for(net, scale, samples.Y)
+        if kinds is None:
+            kinds, seen = found, [kind and Statistics(name, kind) for name, kind in zip("XY", found)]
+        _checks_scaling.check_same_kinds(where, kinds, found)
+        for statistics, array in zip(seen, (samples.X, samples.Y)):
+            if statistics is not None:
+                statistics.see(array)
+    return Scaling(*(statistics and statistics.map() for statistics in seen))
+
+
+class Statistics:
+    """(offset, unit) of columns whose numbers come in blocks of rows, each looked at once; NaN is left out.
+
+    Means and sums of squares are those of each block, joined two and two (T. F. Chan, G. H. Golub and
+    R. J. LeVeque, Updating formulae and a pairwise algorithm for computing sample variances, 1979): joining m/b
+    blocks of b rows rounds log2(m/b) times, not m/b times.  All are of distances from the first row, so that
+    a spread is found which is small beside the numbers.
+    """
+
+    def __init__(self, name, kind):
+        self.name, self.kind, self.first = name, kind, None
+        self.parts = []                # (joins, Columns), joins falling
+
+    def see(self, array):
+        """Count the rows of a checked set as it came."""
         for rows in blocks(array):
-            np.fmin(low, np.fmin.reduce(rows, axis=0), out=low)
-            np.fmax(high, np.fmax.reduce(rows, axis=0), out=high)
-            total += np.nansum(rows, axis=0)
-            count += np.count_nonzero(~np.isnan(rows), axis=0)
-        low, high = np.where(count, low, 0.0), np.where(count, high, 0.0)
+            if self.first is None:
+                self.first = np.where(np.isnan(rows[0]), 0.0, rows[0])
+            self.parts.append((0, Columns.of(rows, self.first if self.kind == "standardize" else None)))
+            while len(self.parts) > 1 and self.parts[-2][0] == self.parts[-1][0]:
+                self.join()
+        return self
+
+    def join(self):
+        (_, later), (joins, earlier) = self.parts.pop(), self.parts.pop()
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.parts.append((joins + 1, earlier.join(later)))
+
+    def map(self):
+        """(offset, unit) of each column; unit 1 where all values are the same."""
+        while len(self.parts) > 1:
+            self.join()
+        (_, found), = self.parts
+        low, high = np.where(found.count, found.low, 0.0), np.where(found.count, found.high, 0.0)
         constant = low == high
-        if kind == "standardize":
-            offset = np.where(constant, low, total / np.maximum(count, 1))
-            squares = sum(np.nansum(np.square(rows - offset), axis=0) for rows in blocks(array))
-            deviation = np.sqrt(squares / np.maximum(count, 1))
-            unit = np.where(deviation > 0, deviation, high - low)      # squares may underflow
-        elif kind == "minmax":
-            offset, unit = low, high - low
-        else:
-            offset, unit = np.zeros(n), np.maximum(np.abs(low), np.abs(high))
-            constant = unit == 0
-    unit = np.where(constant, 1.0, unit)
-    _checks_scaling.check_learned(name, offset, unit)
-    return offset, unit
+        with np.errstate(over="ignore", invalid="ignore"):
+            if self.kind == "standardize":
+                offset = np.where(constant, low, self.first + found.mean)
+                deviation = np.sqrt(found.squares / np.maximum(found.count, 1))
+                unit = np.where(deviation > 0, deviation, high - low)      # squares may underflow
+            elif self.kind == "minmax":
+                offset, unit = low, high - low
+            else:
+                offset, unit = np.zeros(len(low)), np.maximum(np.abs(low), np.abs(high))
+                constant = unit == 0
+        unit = np.where(constant, 1.0, unit)
+        _checks_scaling.check_learned(self.name, offset, unit)
+        return offset, unit
+
+
+class Columns(NamedTuple):
+    """What is known of the columns of some rows, each (n,) float64."""
+
+    count: np.ndarray                  # numbers that are not NaN
+    low: np.ndarray
+    high: np.ndarray
+    mean: np.ndarray | None            # of x − first; None, as the next: not wanted
+    squares: np.ndarray | None         # Σ (x − first − mean)²
+
+    @classmethod
+    def of(cls, rows, first):
+        """Of float64 rows; `first` None: no mean."""
+        low, high = np.fmin.reduce(rows, axis=0), np.fmax.reduce(rows, axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):
+            distance = rows if first is None else rows - first
+            total = distance.sum(axis=0)
+            holes = np.isnan(distance) if np.isnan(total).any() else None
+            count = np.full(rows.shape[1], float(len(rows))) if holes is None else len(rows) - holes.sum(axis=0, dtype=float)
+            if first is None:
+                return cls(count, low, high, None, None)
+            if holes is not None:
+                total = np.where(holes, 0.0, distance).sum(axis=0)
+            mean = total / np.maximum(count, 1)
+            distance -= mean
+            if holes is not None:
+                distance[holes] = 0
+            return cls(count, low, high, mean, np.einsum("ij,ij->j", distance, distance))
+
+    def join(self, other):
+        """Of the rows of both."""
+        count, low, high = self.count + other.count, np.fmin(self.low, other.low), np.fmax(self.high, other.high)
+        if self.mean is None:
+            return Columns(count, low, high, None, None)
+        step, share = other.mean - self.mean, other.count / np.maximum(count, 1)
+        return Columns(count, low, high, self.mean + step * share, self.squares + other.squares + step**2 * self.count * share)
 
 
 def blocks(array):
-    """Some rows at a time, in float64."""
-    for start in range(0, len(array), BLOCK_ROWS):
-        stop = min(start + BLOCK_ROWS, len(array))
-        yield np.asarray(array.dense(start, stop) if isinstance(array, Compressed) else array[start:stop], np.float64)
+    """Some rows at a time, in float64; how many does not depend on the kind of the numbers."""
+    step = max(1, min(BLOCK_ROWS, BLOCK_BYTES // (8 * array.shape[1])))
+    if isinstance(array, Rows):
+        array = array.unscaled(np.float64)
+    for start in range(0, len(array), step):
+        stop = min(start + step, len(array))
+        yield np.ascontiguousarray(array[start:stop] if isinstance(array, np.ndarray) else array.dense(start, stop), np.float64)
 
 
 # -- folding -----------------------------------------------------------------

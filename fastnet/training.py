@@ -12,16 +12,17 @@ import warnings
 import numpy as np
 
 from fastnet import _checks, _checks_scaling, _options, callbacks as callbacks_
+from fastnet._checks_data import whole
 from fastnet._core import kernels, plan, profile
 from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
-from fastnet._core.samples import Compressed, compressed, nonzeros
+from fastnet._core.samples import Compressed, compressed, density_of, nonzeros
 from fastnet._files import check_path
 from fastnet._pools import Pools
 from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
-from fastnet.stopping import Watch, check_training_data, judge, split_validation
+from fastnet.stopping import ValidationBatches, Watch, check_training_data, judge, split_validation
 
 # What a profile calls the parts of a run.
 SPANS = {"take_data": "check and convert", "start": "set up", "new_order": "shuffle", "judge": "validation",
@@ -64,14 +65,14 @@ def start_run(net, X, batch_size, threads, recipe=None):
     """The compiled run of a training, and X as it reads it: without its zeros where the plan skips them."""
     recipe = recipe or plain_descent(SGD().updater(), len(net.weights))
     activation, cost = net._codes(net.sizes[-1], net.dtype)
-    sparse = isinstance(X, Compressed)
-    # a file's zeros would have to be left out anew each epoch
-    counted = plan.fast_paths() and not recipe.changes_inputs and getattr(X, "pages", None) is None
-    count = 0 if sparse else nonzeros(X) if counted else X.size      # what came sparse stays so
-    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), count / X.size, threads,
-                                half_lanes=kernels.half_lanes(net.dtype),
-                                bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python())
-    X = compressed(X, count) if chosen.sparse and not sparse else X
+    sparse, in_file = isinstance(X, Compressed), getattr(X, "pages", None) is not None
+    looked = plan.fast_paths() and not recipe.changes_inputs
+    count = nonzeros(X) if looked and not (sparse or in_file) else X.size
+    density = 0.0 if sparse else density_of(X) if looked and in_file else count / X.size      # what came sparse stays so
+    chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, half_lanes=kernels.half_lanes(net.dtype),
+                                bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python(),
+                                anew=in_file)
+    X = compressed(X, count) if chosen.sparse and not (sparse or in_file) else X
     return Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe), X
 
 
@@ -118,8 +119,11 @@ class Training:
         raw = scale is not None
         self.classes = self.learn_classes(net, Y, classes)
         samples = check_training_data(net, X, Y, sample_weight, class_weight, raw, self.classes)
-        self.samples, self.validation = split_validation(net, samples, validation, self.options.key, raw, self.classes)
-        _checks.check_metric_targets(metrics, samples.Y, net.sizes[-1])
+        self.samples, self.validation = split_validation(net, samples, validation, self.options.key, raw, self.classes,
+                                                         self.options.epochs - self.epoch)
+        for judged in (samples, self.validation):
+            if isinstance(judged, _checks.Samples):
+                _checks.check_metric_targets(metrics, judged.Y, net.sizes[-1])
         if raw:
             self.scale_data(net, scale, bool(metrics))
         self.metrics = metrics
@@ -137,17 +141,26 @@ class Training:
 
     def scale_data(self, net, scale, judged):
         """Learn from the training samples alone what is to be learned, and scale them and the others."""
-        from fastnet import scaling
-        self.scaling = scaling.learn(net, scale, self.samples.X, self.samples.Y)
-        if isinstance(self.samples.X, Compressed) and self.scaling.inputs is not None:
-            _checks_scaling.check_keeps_zeros(self.scaling.input_offset, "of the net")
-        if judged and self.scaling.targets is not None:
-            self.targets = (self.validation or self.samples).Y.astype(net.dtype)
-        self.samples = self.samples.scaled(self.scaling, net.dtype)
-        self.validation = self.validation and self.validation.scaled(self.scaling, net.dtype)
-        for samples in filter(None, (self.samples, self.validation)):
+        self.scaling = self.learn_scaling(net, scale)
+        streams = isinstance(self.validation, ValidationBatches)           # scaled as they come
+        validation = None if streams else self.validation
+        if judged and self.scaling.targets is not None and not streams:
+            self.targets = whole((validation or self.samples).Y).astype(net.dtype)
+        self.samples = self.samples and self.samples.scaled(self.scaling, net.dtype)
+        if validation is not None:
+            self.validation = validation = validation.scaled(self.scaling, net.dtype)
+        learned = not hasattr(scale, "input_unit")             # then nothing of what it was learned from is large
+        for samples in filter(None, (None if learned else self.samples, validation)):
             _checks.check_finite("X in units of its scaling", samples.X, net.dtype)
             _checks.check_finite("Y in units of its scaling", samples.Y, net.dtype, but_nan=net.cost_function.ignore_nan)
+
+    def learn_scaling(self, net, scale):
+        """The Scaling that `scale` asks for, from the training samples."""
+        from fastnet import scaling
+        found = scaling.learn(net, scale, self.samples.X, self.samples.Y)
+        if isinstance(self.samples.X, Compressed) and found.inputs is not None:
+            _checks_scaling.check_keeps_zeros(found.input_offset, "of the net")
+        return found
 
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         self.callbacks = callbacks_.with_progress(callbacks, progress)
@@ -266,10 +279,14 @@ class Training:
     def epochs_at_once(self, run, X):
         """How many epochs one compiled call may take before anything here wants to know; 0: not even one whole."""
         asked = (self.pools is not None or self.rows or self.callback_every or self.checkpoint or self.options.max_seconds is not None
-                 or self.metrics or profile.recorder() is not None or not self.schedule.foreseen()
+                 or self.metrics or not self.held_as_it_lies() or profile.recorder() is not None or not self.schedule.foreseen()
                  or any(getattr(callback, "every_epoch", True) for callback in self.callbacks))
         return 0 if asked else min(self.options.epochs - self.epoch,
                                    run.epochs_at_once(X, self.samples.Y, self.validation and self.validation[:2]))
+
+    def held_as_it_lies(self):
+        """Whether what is validated on, if anything, is one set whose samples count alike."""
+        return self.validation is None or isinstance(self.validation, _checks.Samples) and self.validation.weight is None
 
     def run_epochs(self, run, X, n_epochs, start):
         """So many epochs, or as many as it takes to end the run; whether all costs and parameters were finite."""
@@ -410,7 +427,7 @@ class Training:
         """Cost over the training samples and what `judge` finds, of the net as training leaves it."""
         judged = self.samples if self.validation is None else self.validation
         metrics = dict(self.metrics)
-        if _checks.holds_labels(judged.Y, self.net.sizes[-1]):
+        if judged.labels if isinstance(judged, ValidationBatches) else _checks.holds_labels(judged.Y, self.net.sizes[-1]):
             metrics.setdefault("accuracy", "accuracy")
         found = History()
         judge(self.net, self.samples, self.validation, metrics, found, self.targets)

@@ -384,7 +384,8 @@ struct fastnet_model {
         size_t (*count_nonzero)(size_t n, const REAL *x);                                       \
         void (*compress)(size_t m, size_t p, const REAL *x, ptrdiff_t *starts,                  \
                          int32_t *columns, REAL *values);                                       \
-        void (*gather)(const fastnet_table *, size_t m, size_t p, const ptrdiff_t *rows, REAL *out); \
+        void (*gather)(const fastnet_table *, size_t m, size_t p, const ptrdiff_t *rows,        \
+                       const double *offset, const double *factor, REAL *out);                  \
         void (*minibatch_epoch)(fastnet_trainer *, const fastnet_data *, fastnet_descent *,     \
                                 size_t batch_size, size_t max_rows, size_t first_share,         \
                                 size_t end_share, fastnet_progress *);                          \

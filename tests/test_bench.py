@@ -83,6 +83,13 @@ def test_estimators_are_measured_beside_theirs(tmp_path):
     assert text.count("predict, one row") == len(module("estimators").WORK) and "random states" in text
 
 
+def test_estimators_are_measured_row_by_row_beside_what_the_peak_allows(tmp_path):
+    pytest.importorskip("sklearn", minversion="1.7")
+    text = run(tmp_path, "estimators.py", "--quick", "--only", "digits [,lbfgs", "--what", "fit", "--bound")
+    rows = [row for row in text.splitlines() if " fit " in row]
+    assert [("at most" in row, "lbfgs" in row) for row in rows] == [(True, False), (False, True)] and "predict" not in text
+
+
 def test_mnist_trains_on_a_file_of_that_form(tmp_path, rng):
     labels = rng.integers(0, 10, 120).astype(np.uint8)
     images = rng.integers(0, 256, (120, 28, 28)).astype(np.uint8)

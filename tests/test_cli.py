@@ -636,6 +636,23 @@ def test_a_bad_value_in_the_last_row_of_other_files_is_found_too(fails, tmp_path
     assert "not a Parquet file, or damaged" in fails("train", path, *QUICK)
 
 
+@pytest.mark.parametrize("kind", ["csv", "npz"])
+@pytest.mark.parametrize("options", [(), ("--scale", "standardize"), ("--patience", "2"), ("--test-fraction", "0")], ids=str)
+def test_a_number_too_large_for_the_net_is_found_before_training_by_its_row_in_the_file(kind, options, fails, tmp_path):
+    X, y = np.random.default_rng(0).random((80, 3)), np.arange(80) % 2
+    X[-1, 1] = -1e300
+    path = tmp_path / f"table.{kind}"
+    if kind == "csv":
+        np.savetxt(path, np.column_stack([X, y]), delimiter=",")
+    else:
+        np.savez(path, x=X, y=y)
+    says = f"{path}: x_train: row 80, column 2 is -1e+300, too large for float32"
+    assert says in fails("train", path, *QUICK, "--dtype", "float32", *options)
+    X[-1, 1], y = 1, y * 1e39
+    np.savez(tmp_path / "y.npz", x=X, y=y)
+    assert "y_train: row 2 is 1e+39, too large for float32" in fails("train", tmp_path / "y.npz", *QUICK, "--dtype", "float32", "--numbers", *options)
+
+
 def test_parquet_without_pyarrow_says_so(fails, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     path = tmp_path / "table.parquet"

@@ -194,6 +194,25 @@ def test_parameters_output_weights_and_masks_are_the_references(cost, m, dtype, 
     assert error_in_eps(value, expected.cost, dtype) <= 100
 
 
+@pytest.mark.parametrize("n_out", [1, 2, 3, 8, 10, 32, 33])
+@pytest.mark.parametrize("m", [7, 8, 45])
+def test_rows_of_a_batch_through_softmax_are_those_of_single_samples_to_the_bit(n_out, m, dtype, level, rng):
+    """Sums of small integers are exact, in any order; with equal largest ones, far apart, and one row that is NaN."""
+    init = np.concatenate([rng.integers(-1, 2, 70 * n_out), np.zeros(n_out)])
+    net = fn.Network([70, n_out], activation="softmax", cost="categorical_cross_entropy", dtype=dtype, init=init)
+    X = rng.integers(-1, 2, (m, 70)) * 10.0 ** rng.integers(0, 3, (m, 1))
+    X[1] = 0
+    labels = rng.integers(0, n_out, m) if n_out > 1 else np.ones((m, 1))
+    alone = [net.backprop(X[i:i + 1], labels[i:i + 1]) for i in range(m)]
+    found = net.backprop(X, labels)
+    np.testing.assert_array_equal(found.delta[-1], np.concatenate([one.delta[-1] for one in alone]))
+    assert found.cost == sum(one.cost for one in alone) / m
+    X[2, 0] = np.nan
+    outputs = net.predict(X)
+    np.testing.assert_array_equal(outputs, np.concatenate([net.predict(X[i:i + 1]) for i in range(m)]))
+    assert np.isnan(outputs[2]).all() and np.isfinite(outputs[3:]).all()
+
+
 @pytest.mark.parametrize("activation, cost", [("sigmoid", name) for name in COSTS] + [("softmax", "categorical_cross_entropy")])
 def test_a_masked_target_is_one_that_counts_nothing(activation, cost, dtype, level, rng):
     """Every row lacks the same target: as with an output weight of 0."""

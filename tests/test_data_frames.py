@@ -4,6 +4,7 @@ import datetime
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,30 @@ def test_pandas_dtypes_of_its_own(rng):
     pytest.importorskip("pyarrow")
     arrow = frame.astype({"a": "int32[pyarrow]", "b": "bool[pyarrow]", "c": "float[pyarrow]"})
     np.testing.assert_array_equal(as_array("X", arrow), found)
+
+
+def test_pandas_objects_that_are_numbers(rng):
+    """As a database gives decimals, and columns have them that once held something else."""
+    pandas, Decimal = pytest.importorskip("pandas"), pytest.importorskip("decimal").Decimal
+    frame = pandas.DataFrame({"a": pandas.Series([Decimal("0.5"), Decimal(2)], dtype=object), "b": pandas.Series([1, 2], dtype=object)})
+    np.testing.assert_array_equal(as_array("X", frame), [[0.5, 1], [2, 2]])
+    with pytest.raises(TypeError, match="X must hold real numbers; got dtype object in column 'b'; row 1 holds 'n/a'"):
+        as_array("X", frame.assign(b=pandas.Series([1, "n/a"], dtype=object)))
+    with pytest.raises(ValueError, match="X must have no missing values; row 1, column 'b' is missing"):
+        as_array("X", frame.assign(b=pandas.Series([1, None], dtype=object)))
+
+
+def test_polars_frames_with_nothing_to_read_yet_or_nothing_that_can_be_read():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"a": [1, 2], "b": [3, 4]})
+    with warnings.catch_warnings(), pytest.raises(TypeError, match="X must hold its values; got LazyFrame, which .collect"):
+        warnings.simplefilter("error")                     # polars' own, if its columns were asked for
+        fn.Network([2, 1], seed=0).predict(frame.lazy())
+    prices = frame.select(polars.col("a").cast(polars.Decimal(10, 2)), polars.col("b"))
+    np.testing.assert_array_equal(as_array("X", prices), [[1, 3], [2, 4]])
+    if hasattr(polars, "Int128"):
+        with pytest.raises(TypeError, match="X must hold real numbers; got dtype Int128 in column 'a'"):
+            as_array("X", frame.with_columns(polars.col("a").cast(polars.Int128)))
 
 
 @pytest.mark.skipif(not PAGE.exists(), reason="docs/ is not beside the tests")

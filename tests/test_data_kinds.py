@@ -242,3 +242,19 @@ def test_options_know_how_to_shuffle():
         with pytest.raises(error, match="shuffle must be"):
             _options.check_shuffle(bad)
     assert [_options.check_shuffle(given) for given in (True, False, "rows", "blocks")] == [True, False, "rows", "blocks"]
+
+
+def test_objects_that_are_numbers_are_taken_as_such(dtype):
+    from decimal import Decimal
+    from fractions import Fraction
+    given = np.array([[1, 2.5, True], [Decimal("0.5"), Fraction(1, 4), np.float32(3)]], object)
+    net = fn.Network([3, 4, 2], dtype=dtype, seed=0)
+    plain = np.array([[1, 2.5, 1], [0.5, 0.25, 3]])
+    assert net.predict(given).tobytes() == net.predict(plain).tobytes() == net.predict(given.tolist()).tobytes()
+    assert net.predict(given[0]).tobytes() == net.predict(plain[0]).tobytes()
+    assert net.cost(given, np.array([0, 1], object)) == net.cost(plain, [0, 1])
+    assert net.predict(np.array([[2**70, 1, 0]], object)).tobytes() == net.predict([[2.0**70, 1, 0]]).tobytes()
+    for wrong, says in ((None, "None"), ("n/a", "'n/a'"), (1j, "1j")):
+        given[1, 2] = wrong
+        with pytest.raises(TypeError, match=f"X must hold real numbers; got dtype object; row 1, column 2 holds {says}"):
+            net.predict(given)

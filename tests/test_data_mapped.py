@@ -164,13 +164,15 @@ BOUNDED = """
     import fastnet as fn
     from fastnet import _pools
     _pools.POOL_BYTES = 8 << 20                              # before anything is read: a set of some pools
-    kind, dtype, path = sys.argv[1:]
+    kind, dtype, path, scale = sys.argv[1:]
     m, p = (96 << 20) // (2048 * np.dtype(kind).itemsize), 2048
     X = np.memmap(path, kind, "r", shape=(m, p))
     Y = np.arange(m) % 3
     net = fn.Network([p, 4, 3], dtype=dtype, seed=0)
     def train(X):
-        net.fit(X, Y[:len(X)], epochs=2, batch_size=32, learning_rate=1e-6, seed=0, validation=0.1)
+        net.fit(X, Y[:len(X)], epochs=2, batch_size=32, learning_rate=1e-6, seed=0, validation=0.1,
+                scale=(scale, None) if scale else None)
+        net.fit(X[:64], Y[:64], epochs=1, learning_rate=1e-6, validation=(X, Y[:len(X)]), metrics="accuracy")
         net.predict(X, np.empty((len(X), 3), dtype))
         net.cost(X, Y[:len(X)])
     def status(name):
@@ -193,12 +195,16 @@ BOUNDED = """
 
 @linux
 @pytest.mark.parametrize("limit", ["AS", "DATA"])
-@pytest.mark.parametrize("kind, dtype", [("float64", "float64"), ("float32", "float64"), ("uint8", "float32"), (">f4", "float32")])
-def test_a_set_larger_than_what_memory_is_left_trains_within_it(kind, dtype, limit, tmp_path):
-    (numbers := np.memmap(tmp_path / "x", kind, "w+", shape=((96 << 20) // (2048 * np.dtype(kind).itemsize), 2048)))[:] = 1
+@pytest.mark.parametrize("kind, dtype, scale", [("float64", "float64", ""), ("float32", "float64", ""), ("uint8", "float32", ""),
+                                                (">f4", "float32", ""), ("float64", "float64", "standardize"),
+                                                ("float32", "float32", "minmax"), ("uint8", "float32", "standardize")])
+def test_a_set_larger_than_what_memory_is_left_trains_within_it(kind, dtype, scale, limit, tmp_path):
+    m = (96 << 20) // (2048 * np.dtype(kind).itemsize)
+    numbers = np.memmap(tmp_path / "x", kind, "w+", shape=(m, 2048))
+    numbers[:] = 1 + np.arange(m)[:, None] % 5
     numbers.flush()
     del numbers
-    result = subprocess.run([sys.executable, "-c", textwrap.dedent(BOUNDED), kind, dtype, str(tmp_path / "x")],
+    result = subprocess.run([sys.executable, "-c", textwrap.dedent(BOUNDED), kind, dtype, str(tmp_path / "x"), scale],
                             env={**os.environ, "LIMIT": limit, "OPENBLAS_NUM_THREADS": "1"}, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     said, numbers = result.stdout.splitlines()

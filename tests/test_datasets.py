@@ -388,3 +388,13 @@ def test_read_parquet_keeps_kinds_of_inputs_and_labels(tmp_path, labels, dtype):
     for column, message in ((4, "label_column is 4, but there are 4 columns"), ("t", "no column is named 't'; there are p, q, r, s")):
         with pytest.raises(ValueError, match=message):
             datasets.read_parquet(path, column)
+
+
+def test_decimals_of_parquet_are_numbers(tmp_path):
+    pyarrow, Decimal = pytest.importorskip("pyarrow"), pytest.importorskip("decimal").Decimal
+    from pyarrow import parquet
+    path = tmp_path / "prices.parquet"
+    prices = pyarrow.array([Decimal("1.25"), Decimal("-0.50")], pyarrow.decimal128(10, 2))
+    parquet.write_table(pyarrow.table({"a": prices, "b": [1, 2], "price": prices}), path)
+    X, y = datasets.read_parquet(path)
+    assert X.tolist() == [[1.25, 1], [-0.5, 2]] and y.tolist() == [1.25, -0.5]

@@ -72,6 +72,36 @@ def test_bools_come_back_as_bools(n_out):
         assert trained([True] * 4, n_out, epochs=1, classes=classes).classify(X).tolist() == [True] * 4
 
 
+@pytest.mark.parametrize("library, dtype", [("pandas", "boolean"), ("pandas", "bool"), ("polars", None), ("pandas", "bool[pyarrow]")])
+def test_bools_of_frames_come_back_as_bools(library, dtype):
+    column = pytest.importorskip(library).Series([False, True, True, False], **({} if dtype is None else {"dtype": dtype}))
+    net = trained(column, 1)
+    assert net.classes == (False, True) and net.classify(X).tolist() == [False, True, True, False]
+
+
+@pytest.mark.parametrize("make", [lambda Y: Y[:, None], lambda Y: Y[:, None].astype("uint8"), lambda Y: Y.astype(object)])
+def test_whole_numbers_may_stand_in_a_column_or_be_objects(make):
+    net = trained(make(NUMBERED), epochs=5)
+    assert net.parameters.tobytes() == trained(NUMBERED, epochs=5).parameters.tobytes()
+
+
+@pytest.mark.parametrize("Y, says", [
+    ([float("nan"), "one", "one", "two"], r"row 0 is missing \(nan\)"), (["none", None, "one", "two"], r"row 1 is missing \(None\)"),
+    (["none", "one", 1, "two"], "labels in Y must be all of a kind; row 0 holds 'none', row 2 holds 1"),
+    ([True, "one", "one", "two"], "all of a kind; row 0 holds True, row 1 holds 'one'"), ([1.5, "one", "one", "two"], r"row 0 holds \(1.5\)")])
+def test_what_is_no_word_among_words_does_not_become_one(Y, says):
+    for given in (Y, tuple(Y), np.array(Y, object)):
+        with pytest.raises(TypeError, match=says):
+            fresh().fit(X, given)
+
+
+def test_missing_words_of_pandas_are_named():
+    pandas = pytest.importorskip("pandas")
+    for dtype in ("string", "category", object):
+        with pytest.raises(TypeError, match="labels in Y must be words, whole numbers, or True and False; row 2 is missing"):
+            fresh().fit(X, pandas.Series(["none", "one", None, "two"], dtype=dtype))
+
+
 def test_two_words_need_one_output_only():
     net = trained(["no", "yes", "yes", "no"], 1)
     assert net.classes == ("no", "yes") and net.classify(X).tolist() == ["no", "yes", "yes", "no"]
@@ -145,6 +175,28 @@ def test_lists_of_labels_train_as_rows_of_0_and_1(make):
     assert net.classify(X) == SEVERAL and net.classify(X[1]) == ["a", "b"]
     assert net.cost(X, make(SEVERAL)) == net.cost(X, INDICATOR)
     assert net.cost(X[1], ["a", "b"]) == net.cost(X[1], [1.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "arrays"])
+@pytest.mark.parametrize("Y", [[["a"], ["b", "c"], [], ["c"]], [["a", "b"], ["b", "c"], ["a", "c"], ["b", "c"]]], ids=["ragged", "even"])
+def test_columns_of_lists_of_words_are_several_labels(library, Y):
+    if library == "pyarrow":
+        pyarrow, pandas = pytest.importorskip("pyarrow"), pytest.importorskip("pandas")
+        column = pandas.Series(Y, dtype=pandas.ArrowDtype(pyarrow.list_(pyarrow.string())))
+    elif library == "arrays":
+        column = np.empty(4, object)
+        column[:] = [np.array(row, "U1") for row in Y]
+    else:
+        column = pytest.importorskip(library).Series(Y)
+    net = trained(column, epochs=3)
+    assert net.classes == ("a", "b", "c") and net.multilabel
+    assert net.parameters.tobytes() == trained(Y, epochs=3).parameters.tobytes()
+
+
+def test_lists_of_numbers_are_told_what_they_need():
+    with pytest.raises(ValueError, match=r"Y must be a rectangular array of numbers.*lists of labels that are no words need classes='auto'"):
+        fresh().fit(X, [[1], [1, 2], [], [3]])
+    assert trained([[1], [1, 2], [], [3]], epochs=1, classes="auto").classes == (1, 2, 3)
 
 
 def test_rows_of_0_and_1_are_several_labels_when_asked():

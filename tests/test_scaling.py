@@ -152,7 +152,7 @@ def test_training_is_that_on_arrays_scaled_by_hand(data, dtype, optimizer):
     inside = fn.Network([3, 6, 2], activation="tanh", output="identity", dtype=dtype, seed=0)
     history = inside.fit(X, Y, scale="standardize", validation=(X[:9], Y[:9]), **options)
     s = inside.scaling
-    scaled = ((X - s.input_offset) * (1 / s.input_unit)).astype(dtype), ((Y - s.target_offset) / s.target_unit).astype(dtype)
+    scaled = ((X - s.input_offset) * (1 / s.input_unit)).astype(dtype), ((Y - s.target_offset) * (1 / s.target_unit)).astype(dtype)
     outside = fn.Network([3, 6, 2], activation="tanh", output="identity", dtype=dtype, seed=0)
     expected = outside.fit(*scaled, validation=tuple(part[:9] for part in scaled), **options)
     assert inside.parameters.tobytes() == outside.parameters.tobytes()

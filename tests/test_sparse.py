@@ -32,15 +32,16 @@ def test_skipping_zeros_agrees_with_the_plain_engine(sizes, batch_size, dtype, l
     assert_paths_agree(monkeypatch, net, X, Y, epochs=2, batch_size=batch_size, learning_rate=0.05, seed=0)
 
 
-@pytest.mark.parametrize("batch_size", [1, 5, 20])
+@pytest.mark.parametrize("batch_size", [1, 5, 20, 70])
 def test_small_integers_are_exact(batch_size, dtype, level, monkeypatch, rng):
     for p, n in [(3, 1), (9, 16), (20, 33), (7, 70)]:
         init = rng.integers(-1, 2, n * p + n + 2 * n + 2)
         net = fn.Network((p, n, 2), activation="identity", dtype=dtype, init=init)
-        X = rng.integers(-1, 2, (20, p)) * (rng.random((20, p)) < 0.3)
-        Y = rng.integers(-2, 3, (20, 2))
-        if batch_size == 20:
-            ends = [train(monkeypatch, path, net, X, Y, epochs=1, batch_size=20, learning_rate=2.0**-6 * 20, shuffle=False)[0]
+        m = max(batch_size, 20)
+        X = rng.integers(-1, 2, (m, p)) * (rng.random((m, p)) < 0.3)
+        Y = rng.integers(-2, 3, (m, 2))
+        if batch_size == m:
+            ends = [train(monkeypatch, path, net, X, Y, epochs=1, batch_size=m, learning_rate=2.0**-6 * m, shuffle=False)[0]
                     for path in ("plain", "fast")]
             np.testing.assert_array_equal(ends[0].parameters, ends[1].parameters)
         else:

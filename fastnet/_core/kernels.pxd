@@ -161,7 +161,8 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t (*place)(const Layout*, const float* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const float* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const float* x, Py_ssize_t* starts, int* columns, float* values) noexcept nogil
-        void (*gather)(const Numbers*, size_t m, size_t p, const Py_ssize_t* rows, float* out) noexcept nogil
+        void (*gather)(const Numbers*, size_t m, size_t p, const Py_ssize_t* rows, const double* offset, const double* factor,
+                       float* out) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
@@ -213,7 +214,8 @@ cdef extern from "fastnet_kernels.h" nogil:
         size_t (*place)(const Layout*, const double* parameters, bint derivatives, char* base, PackedNet*) noexcept nogil
         size_t (*count_nonzero)(size_t n, const double* x) noexcept nogil
         void (*compress)(size_t m, size_t p, const double* x, Py_ssize_t* starts, int* columns, double* values) noexcept nogil
-        void (*gather)(const Numbers*, size_t m, size_t p, const Py_ssize_t* rows, double* out) noexcept nogil
+        void (*gather)(const Numbers*, size_t m, size_t p, const Py_ssize_t* rows, const double* offset, const double* factor,
+                       double* out) noexcept nogil
         void (*minibatch_epoch)(TrainerNet*, const Data*, Descent*, size_t batch_size, size_t max_rows,
                                 size_t first_share, size_t end_share, Progress*) noexcept nogil
         void (*online_epoch)(const TrainerNet*, const Data*, Descent*, size_t max_rows, Progress*) noexcept nogil
@@ -403,12 +405,14 @@ cdef inline void compress(
         f64[0].compress(m, p, x, starts, columns, values)
 
 
-cdef inline void gather(const Numbers* table, size_t m, size_t p, const Py_ssize_t* rows, real* out) noexcept nogil:
-    """out (m, p) = rows of a table of any kind of number (src_c/gather.inc)."""
+cdef inline void gather(
+    const Numbers* table, size_t m, size_t p, const Py_ssize_t* rows, const double* offset, const double* factor, real* out,
+) noexcept nogil:
+    """out (m, p) = rows of a table of any kind of number, scaled unless `factor` is NULL (src_c/gather.inc)."""
     if real is float:
-        f32[0].gather(table, m, p, rows, out)
+        f32[0].gather(table, m, p, rows, offset, factor, out)
     else:
-        f64[0].gather(table, m, p, rows, out)
+        f64[0].gather(table, m, p, rows, offset, factor, out)
 
 
 cdef inline void minibatch_epoch(

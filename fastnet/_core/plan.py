@@ -52,7 +52,7 @@ def fast_paths():
 
 
 def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, dense=False, python=False,
-                  half_lanes=None):
+                  half_lanes=None, anew=False):
     """The plan of an epoch of gradient descent.
 
     Parameters
@@ -74,6 +74,8 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
         Inputs are changed on the way in, so that zeros don't stay.
     python : bool
         The cost or an activation is Python functions: only the plain engine calls them.
+    anew : bool
+        Zeros would be looked for in every epoch: the set lies in a file.
 
     Returns
     -------
@@ -85,17 +87,18 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
     if dense:
         density = 1.0
     if half_lanes is not None and half_is_faster(sizes, batch_size, lanes, half_lanes, batch_size == 1 and bare):
-        chosen = plan_training(sizes, batch_size, half_lanes, density, threads, bare)
+        chosen = plan_training(sizes, batch_size, half_lanes, density, threads, bare, anew=anew)
         return chosen._replace(half=True)
+    worth = worth_finding(sizes[1], lanes) if anew else 1.0
     if batch_size == 1 and bare:
-        sparse = density < SPARSE_ONLINE
+        sparse = density < SPARSE_ONLINE * worth
         first = (LayerPlan("outputs", "nonzeros", None, "nonzeros") if sparse else
                  LayerPlan("outputs", "fused with the update before", None, "fused with the next forward"))
         above = LayerPlan("inputs", "rows", "fused rows", "fused rows")
         return TrainingPlan("online", 1, 1, sparse, (first,) + (above,) * (n_layers - 1))
     wide = sum(p * n for p, n in zip(sizes, sizes[1:])) >= WIDE_WEIGHTS
     rows = min(batch_size, WIDE_ROWS if wide else BLOCK_ROWS)
-    sparse = density < SPARSE_MINIBATCH
+    sparse = density < SPARSE_MINIBATCH * worth
     layers = [plan_layer(l, sizes[l], sizes[l + 1], rows, lanes) for l in range(n_layers)]
     if sparse:
         layers[0] = LayerPlan("outputs", "nonzeros", None, "nonzeros")
@@ -147,6 +150,19 @@ def plan_layer(l, p, n, m, lanes):
 # 0.86, 1.13; batch 10 0.52, 0.78, 1.05, 1.30; batch 128 0.57, 0.85, 1.15, 1.43; [784, 100, 10] batch 32 0.57, 0.88, 1.23.
 SPARSE_ONLINE = 0.5
 SPARSE_MINIBATCH = 0.35
+
+# To find zeros takes an input some vector operations, whatever becomes of it.  Time of an epoch from a file with zeros left
+# out of every window over dense, at 5, 10, 20, 30 % that are not 0, 784 inputs, first layers of 30, 100, 300
+# (bench/thresholds.py --only files): float32, AVX-512, batch 1 0.59, 0.68, 0.84, 1.02; 0.29, 0.39, 0.58, 0.78; 0.21, 0.30, 0.48,
+# 0.68; batch 128 0.76, 0.88, 1.09, 1.36; 0.39, 0.53, 0.79, 1.06; 0.27, 0.40, 0.73, 0.91; AVX2, batch 128 0.83, 0.95, 1.23, 1.51; 0.50,
+# 0.65, 1.00, 1.26; 0.31, 0.46, 0.79, 1.06.
+FINDING = 1.5                  # of the vectors of outputs that an input is multiplied into
+FOUND = 0.8
+
+
+def worth_finding(n, lanes):
+    """What becomes of those densities where zeros are found anew in every epoch, before a first layer of n outputs."""
+    return max(0.0, FOUND * (1 - FINDING / -(-n // lanes)))
 
 # A step of fewer vector operations a thread is not worth dividing.  Counted, some 3 microseconds a thread.
 SHARE_OPERATIONS = 10_000

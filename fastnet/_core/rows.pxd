@@ -12,6 +12,7 @@ cdef class Rows:
     cdef readonly cnp.ndarray array        # two-dimensional, of any kind, order and stride
     cdef readonly cnp.ndarray rows         # (m,) intp: which rows of the array these are; None: all
     cdef readonly object pages             # fastnet._pages.Pages: the array is a file's, mapped into memory; or None
+    cdef readonly cnp.ndarray offset, factor       # (p,) float64: numbers become (x - offset) factor; None: as they are
     cdef Numbers table
     cdef Py_ssize_t p
 

@@ -1,5 +1,5 @@
-"""Rows of numbers of any kind, order and stride, which become the net's a block at a time: the set itself is
-never copied."""
+"""Rows of numbers of any kind, order and stride, which become the net's a block at a time, scaled where the net
+scales: the set itself is never copied."""
 
 cimport numpy as cnp
 
@@ -37,8 +37,10 @@ cdef class Rows:
 
     ndim = 2
 
-    def __cinit__(self, cnp.ndarray array not None, dtype, cnp.ndarray rows=None, pages=None):
+    def __cinit__(self, cnp.ndarray array not None, dtype, cnp.ndarray rows=None, pages=None,
+                  cnp.ndarray offset=None, cnp.ndarray factor=None):
         self.array, self.dtype, self.rows, self.pages = array, np.dtype(dtype), rows, pages
+        self.offset, self.factor = offset, factor
         self.shape = (array.shape[0] if rows is None else rows.shape[0], array.shape[1])
         self.p = array.shape[1]
         self.table = table_of(array)
@@ -58,7 +60,16 @@ cdef class Rows:
     def take(self, rows):
         """Some rows, by their numbers, as another set; nothing is copied."""
         rows = np.asarray(rows, np.intp)
-        return Rows(self.array, self.dtype, rows if self.rows is None else self.rows[rows], self.pages)
+        return Rows(self.array, self.dtype, rows if self.rows is None else self.rows[rows], self.pages, self.offset, self.factor)
+
+    def scaled(self, offset, factor):
+        """The same numbers as (x − offset) factor, taken in float64 and rounded once, column by column."""
+        offset, factor = (np.require(vector, np.float64, ["C", "A"]) for vector in (offset, factor))
+        return Rows(self.array, self.dtype, self.rows, self.pages, offset, factor)
+
+    def unscaled(self, dtype):
+        """The same numbers as they are, in some dtype."""
+        return Rows(self.array, dtype, self.rows, self.pages)
 
     def dense(self, Py_ssize_t start, Py_ssize_t stop):
         """Rows start ... stop converted; a file's memory is let go of."""
@@ -92,6 +103,8 @@ cdef class Rows:
         """out (m, p) = rows start ... start + m, or those that `order` names; room (m,) is needed with an order."""
         cdef Numbers table = self.table
         cdef const Py_ssize_t* rows = NULL if self.rows is None else <const Py_ssize_t*>self.rows.data
+        cdef const double* offset = NULL if self.factor is None else <const double*>self.offset.data
+        cdef const double* factor = NULL if self.factor is None else <const double*>self.factor.data
         cdef Py_ssize_t i
         if order == NULL and rows == NULL:
             table.x = <const char*>table.x + start * table.row_stride
@@ -103,7 +116,7 @@ cdef class Rows:
             for i in range(m):
                 room[i] = rows[order[start + i]]
             rows = room
-        gather[real](&table, m, self.p, rows, out)
+        gather[real](&table, m, self.p, rows, offset, factor, out)
 
 
 def dense_blocks(Py_ssize_t start, Py_ssize_t end):

@@ -224,8 +224,9 @@ cdef class Run:
         cdef cnp.ndarray each
         self.read = (X, Y, order, rates, weight)
         self.before = 0
-        rows_of_window = window_rows(self.net.sizes[0], self.parameters.itemsize, self.job.batch_size, self.plan.shares)
-        self.window = window_over(X, Y, order, weight, rows_of_window, self.recipe.changes_inputs)
+        width = self.net.sizes[0] + (0 if Y.ndim == 1 else Y.shape[1])
+        rows_of_window = window_rows(width, self.parameters.itemsize, self.job.batch_size, self.plan.shares)
+        self.window = window_over(X, Y, order, weight, rows_of_window, self.recipe.changes_inputs, self.plan.sparse)
         if self.window is None:
             self.job.data = data_of(X, Y, order, weight)
         else:
@@ -278,7 +279,11 @@ cdef class Run:
         return bool(self.job.progress.finite) and self.before + self.job.progress.rows < m
 
     cdef leave_profile(self):
-        cdef Region region = self.regions[0]
+        cdef Region region
+        if self.window is not None and self.window.seen:
+            for region in self.regions:
+                region.density = <double>self.window.kept / self.window.seen
+        region = self.regions[0]
         self.recorder.passed(region)
         region.before = region.table.inside
         self.recorder.exit_span()

@@ -14,22 +14,25 @@ cnp.import_array()
 cdef enum:
     COPIED = 4096               # values copied at a time
 
+SPOTS = 16                      # blocks of a set in a file that its zeros are counted in
+
 
 cdef class Compressed:
     """Rows with their zeros left out (CSR): what is checked is checked before, in fastnet._checks.
 
-    Values may be of any kind that fastnet._core.rows reads, columns int32, or uint16 to save room; kernels
-    read them as they are where they are `direct`.
+    Values may be of any kind that fastnet._core.rows reads, columns int32, or uint16 to save room; `factor` scales them,
+    column by column, in float64.  Kernels read them as they are where they are `direct`.
     """
 
     def __cinit__(self, tuple shape not None, cnp.ndarray values not None, cnp.ndarray columns not None,
-                  cnp.ndarray starts not None, dtype=None):
+                  cnp.ndarray starts not None, dtype=None, cnp.ndarray factor=None):
         self.shape = shape
         self.values = values
         self.columns = columns
         self.starts = starts
         self.dtype = values.dtype if dtype is None else np.dtype(dtype)
-        self.direct = values.dtype == self.dtype and columns.dtype == np.int32
+        self.factor = factor
+        self.direct = values.dtype == self.dtype and columns.dtype == np.int32 and factor is None
 
     def __len__(self):
         return self.shape[0]
@@ -44,15 +47,26 @@ cdef class Compressed:
         starts = np.zeros(len(rows) + 1, np.intp)
         np.cumsum(lengths, out=starts[1:])
         kept = np.arange(starts[len(rows)]) + np.repeat(self.starts[rows] - starts[:len(rows)], lengths)
-        return Compressed((len(rows), self.shape[1]), self.values[kept], self.columns[kept], starts, self.dtype)
+        return Compressed((len(rows), self.shape[1]), self.values[kept], self.columns[kept], starts, self.dtype, self.factor)
+
+    def scaled(self, factor):
+        """The same rows, values times a factor of their column; nothing is copied."""
+        return Compressed(self.shape, self.values, self.columns, self.starts, self.dtype, np.require(factor, np.float64, ["C", "A"]))
+
+    def numbers(self, start, stop):
+        """Values start ... stop as they count, in the net's dtype."""
+        values = self.values[start:stop]
+        with np.errstate(over="ignore"):        # beyond float32: inf, as everywhere
+            if self.factor is not None:
+                values = values.astype(np.float64) * self.factor[self.columns[start:stop]]
+            return np.ascontiguousarray(values, self.dtype)
 
     def dense(self, start, stop):
         """Rows start ... stop with their zeros."""
         rows = np.zeros((stop - start, self.shape[1]), self.dtype)
-        kept = slice(self.starts[start], self.starts[stop])
-        at = np.repeat(np.arange(stop - start), np.diff(self.starts[start:stop + 1])), self.columns[kept]
-        with np.errstate(over="ignore"):        # beyond float32: inf, as everywhere
-            rows[at] = self.values[kept]
+        first, end = self.starts[start], self.starts[stop]
+        at = np.repeat(np.arange(stop - start), np.diff(self.starts[start:stop + 1])), self.columns[first:end]
+        rows[at] = self.numbers(first, end)
         return rows
 
     @property
@@ -79,19 +93,34 @@ cdef nonzeros_of(cnp.ndarray X):
     return count
 
 
+def density_of(X):
+    """The fraction of a checked X's values that is not 0 in the net's dtype; of a set in a file, that of SPOTS of its
+    blocks, evenly spread."""
+    if isinstance(X, Compressed):
+        return X.density
+    if getattr(X, "pages", None) is None:
+        return nonzeros(X) / max(1, X.size)
+    blocks = list(X.blocks())
+    seen = [blocks[i * len(blocks) // SPOTS] for i in range(SPOTS)] if len(blocks) > SPOTS else blocks
+    return sum([nonzeros_of(X.dense(start, stop)) for start, stop in seen]) / max(1, X.shape[1] * sum([stop - start for start, stop in seen]))
+
+
 def compressed(X, Py_ssize_t count):
     """A checked X without its zeros; `count` is what `nonzeros` found.
 
     Rows keep their kind where it takes less room than the net's, and columns take two bytes where these
-    suffice: images in bytes take three for each value that is not 0.
+    suffice: images in bytes take three for each value that is not 0.  Scaled ones do where no offset is but 0.
     """
     cdef Compressed rows
+    if isinstance(X, Rows) and X.factor is not None and not X.offset.any() and X.array.itemsize < X.dtype.itemsize:
+        plain = X.unscaled(X.dtype)
+        return compressed(plain, nonzeros(plain)).scaled(X.factor)
     if not isinstance(X, Rows):
         rows = Compressed(X.shape, np.empty(count, X.dtype), np.empty(count, np.int32), np.empty(X.shape[0] + 1, np.intp))
         compress_into(X, rows)
         return rows
     kind = X.array.dtype.newbyteorder("=")
-    rows = Compressed(X.shape, np.empty(count, kind if kind.itemsize < X.dtype.itemsize else X.dtype),
+    rows = Compressed(X.shape, np.empty(count, kind if kind.itemsize < X.dtype.itemsize and X.factor is None else X.dtype),
                       np.empty(count, np.uint16 if X.shape[1] <= 1 << 16 else np.int32), np.zeros(len(X) + 1, np.intp), X.dtype)
     end = 0
     for start, stop in X.blocks():

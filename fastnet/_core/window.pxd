@@ -14,16 +14,20 @@ cdef class Window:
     cdef Rows dense                        # the inputs as they are; None: compressed
     cdef Compressed compressed
     cdef bint fill_zeros                   # compressed inputs become dense
+    cdef bint skip_zeros                   # dense inputs become compressed
+    cdef Py_ssize_t seen, kept             # values of dense inputs so far, and those that were not 0
     cdef Rows targets, each_weight         # None: labels; no weights
     cdef cnp.ndarray labels                # (m,) intp, or None
     cdef cnp.ndarray order                 # (m,) intp, or None
     cdef bint single
     cdef Py_ssize_t p
-    cdef cnp.ndarray x, y, weight, label, room, starts, columns, values      # what the data points at
+    cdef cnp.ndarray x, y, weight, label, room, starts, columns, values, wide      # what the data points at, and room
 
     cdef move(self, Py_ssize_t start, Py_ssize_t stop)
     cdef move_typed(self, Py_ssize_t start, Py_ssize_t stop, real* dummy)
-    cdef compress_rows(self, Py_ssize_t start, Py_ssize_t m, real* dummy)
+    cdef take_compressed(self, Py_ssize_t start, Py_ssize_t m, real* dummy)
+    cdef leave_zeros_out(self, Py_ssize_t m, real* dummy)
+    cdef make_room(self, Py_ssize_t count)
     cdef Py_ssize_t row_of(self, Py_ssize_t i) noexcept nogil
 
-cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint fill_zeros)
+cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint fill_zeros, bint skip_zeros=*)

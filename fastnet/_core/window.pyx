@@ -3,7 +3,7 @@ which they are taken, just before they are used.
 
 A window is whole batches long, so that the steps of a run are those of a converted set, bit for bit.  It
 stays in the caches: what conversion costs is little more than reading the set, which takes less time the
-narrower its numbers are.
+narrower its numbers are.  There inputs are scaled where the net scales, and lose their zeros where these are skipped.
 """
 
 cimport numpy as cnp
@@ -11,14 +11,14 @@ from libc.string cimport memcpy, memset
 
 import numpy as np
 
-from fastnet._core.kernels cimport Numbers, gather
+from fastnet._core.kernels cimport Numbers, compress, count_nonzero, gather
 from fastnet._core.rows cimport Rows, table_of
 from fastnet._core.samples cimport Compressed
 from fastnet._core.types cimport real
 
 cnp.import_array()
 
-WINDOW_BYTES = 1 << 20          # of inputs; several threads take more at a time, to meet less often
+WINDOW_BYTES = 1 << 20          # of inputs and targets; several threads take more at a time, to meet less often
 SHARED_BYTES = 4 << 20
 
 
@@ -28,11 +28,11 @@ def window_rows(Py_ssize_t p, Py_ssize_t itemsize, Py_ssize_t batch_size, Py_ssi
     return max(1, n_bytes // (p * itemsize * batch_size)) * batch_size
 
 
-cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint fill_zeros):
+cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint fill_zeros, bint skip_zeros=False):
     """A window over samples, `rows` at a time, or None where the kernels can read them as they lie.
 
     X is an array of the net's dtype, Rows or Compressed, Y labels, an array or Rows; compressed inputs become
-    dense with `fill_zeros`.
+    dense with `fill_zeros`, dense ones compressed with `skip_zeros`.
     """
     cdef Window window
     compressed = isinstance(X, Compressed)
@@ -42,14 +42,14 @@ cdef Window window_over(X, Y, order, cnp.ndarray weight, Py_ssize_t rows, bint f
     dtype = X.dtype
     window.single = dtype == np.float32
     window.rows, window.p = min(rows, len(X)), X.shape[1]
-    window.order, window.fill_zeros = order, fill_zeros
+    window.order, window.fill_zeros, window.skip_zeros = order, fill_zeros, skip_zeros and not compressed
     if compressed:
         window.compressed = X
     else:
         window.dense = X if isinstance(X, Rows) else Rows(X, dtype)
     if not compressed or fill_zeros:
         window.x = np.empty((window.rows, X.shape[1]), dtype)
-    if compressed:
+    if compressed or window.skip_zeros:
         window.starts = np.zeros(window.rows + 1, np.intp)
         window.columns = np.empty(0, np.int32)
     if Y.ndim == 1:
@@ -84,7 +84,7 @@ cdef class Window:
         cdef Py_ssize_t* room = <Py_ssize_t*>self.room.data
         cdef Py_ssize_t* label
         if self.compressed is not None:
-            self.compress_rows[real](start, m, NULL)
+            self.take_compressed[real](start, m, NULL)
         else:
             with nogil:
                 self.dense.gather(start, m, order, room, <real*>self.x.data)
@@ -92,6 +92,8 @@ cdef class Window:
                 self.dense.let_go(start, stop)
             self.data.x = self.x.data
             self.data.starts, self.data.columns = NULL, NULL
+            if self.skip_zeros:
+                self.leave_zeros_out[real](m, NULL)
         self.data.y, self.data.labels, self.data.weight, self.data.order = NULL, NULL, NULL, NULL
         if self.labels is not None:
             label = <Py_ssize_t*>self.label.data
@@ -107,7 +109,30 @@ cdef class Window:
             self.data.weight = self.weight.data
         self.data.m = m
 
-    cdef compress_rows(self, Py_ssize_t start, Py_ssize_t m, real* dummy):
+    cdef make_room(self, Py_ssize_t count):
+        """For so many compressed values, and at least one: kernels get no address of nothing."""
+        count = max(1, count)
+        if self.columns.shape[0] < count:
+            self.columns = np.empty(count + count // 4, np.int32)
+            self.values = np.empty(count + count // 4, np.float32 if self.single else np.float64)
+
+    cdef leave_zeros_out(self, Py_ssize_t m, real* dummy):
+        """Dense inputs that have been converted, compressed."""
+        cdef const real* x = <const real*>self.x.data
+        cdef Py_ssize_t* starts = <Py_ssize_t*>self.starts.data
+        cdef int* columns
+        cdef real* values
+        cdef Py_ssize_t count
+        with nogil:
+            count = count_nonzero[real](m * self.p, x)
+        self.seen, self.kept = self.seen + m * self.p, self.kept + count
+        self.make_room(count)
+        columns, values = <int*>self.columns.data, <real*>self.values.data
+        with nogil:
+            compress[real](m, self.p, x, starts, columns, values)
+        self.data.x, self.data.starts, self.data.columns = values, starts, columns
+
+    cdef take_compressed(self, Py_ssize_t start, Py_ssize_t m, real* dummy):
         """Compressed inputs with values of the net's dtype and columns as kernels read them, or dense."""
         cdef Compressed all = self.compressed
         cdef const Py_ssize_t* from_starts = <const Py_ssize_t*>all.starts.data
@@ -118,8 +143,10 @@ cdef class Window:
         cdef const char* values = all.values.data
         cdef const unsigned short* shorts = <const unsigned short*>all.columns.data
         cdef const int* longs = <const int*>all.columns.data
+        cdef const double* factor = NULL if all.factor is None else <const double*>all.factor.data
         cdef const int* named
         cdef int* columns
+        cdef double* wide = NULL
         cdef real* x
         cdef real* out
         starts[0] = 0
@@ -128,11 +155,12 @@ cdef class Window:
             count = from_starts[row + 1] - from_starts[row]
             widest = max(widest, count)
             starts[i + 1] = starts[i] + count
-        count = widest if self.fill_zeros else starts[m]
-        if self.columns.shape[0] < count:
-            self.columns = np.empty(count + count // 4, np.int32)
-            self.values = np.empty(count + count // 4, all.dtype)
-        x = <real*>self.values.data if self.values is not None else NULL
+        self.make_room(widest if self.fill_zeros else starts[m])
+        if factor != NULL:
+            if self.wide is None or self.wide.shape[0] < widest:
+                self.wide = np.empty(widest, np.float64)
+            wide = <double*>self.wide.data
+        x = <real*>self.values.data
         columns = <int*>self.columns.data
         out = <real*>self.x.data if self.fill_zeros else NULL
         with nogil:
@@ -142,7 +170,6 @@ cdef class Window:
                 row = self.row_of(start + i)
                 count = from_starts[row + 1] - from_starts[row]
                 table.x = values + from_starts[row] * table.row_stride
-                gather[real](&table, 1, count, NULL, x)
                 named = columns
                 if short_columns:
                     for k in range(count):
@@ -151,12 +178,18 @@ cdef class Window:
                     memcpy(columns, longs + from_starts[row], count * sizeof(int))
                 else:
                     named = longs + from_starts[row]
+                if factor == NULL:
+                    gather[real](&table, 1, count, NULL, NULL, NULL, x)
+                else:
+                    gather[double](&table, 1, count, NULL, NULL, NULL, wide)
+                    for k in range(count):
+                        x[k] = <real>(wide[k] * factor[named[k]])
                 if out == NULL:
                     x += count
                     columns += count
                 else:
                     for k in range(count):
                         out[i * p + named[k]] = x[k]
-        self.data.x = <void*>out if out != NULL else <void*>self.values.data if self.values is not None else NULL
+        self.data.x = <void*>out if out != NULL else <void*>self.values.data
         self.data.starts = NULL if out != NULL else starts
         self.data.columns = NULL if out != NULL else <int*>self.columns.data

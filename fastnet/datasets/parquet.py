@@ -18,7 +18,7 @@ def read_parquet(path, label_column=-1):
     Returns
     -------
     X : ndarray of shape (m, n)
-        In the type of the columns if they have the same, else float64.
+        In the type of the columns if they have the same, else float64, which decimals become.
     y : ndarray of shape (m,), or None
         Integers as int64, numbers as float64, words as str, bool as bool. None if `label_column` is None.
 
@@ -75,6 +75,8 @@ def _full(column, title, name):
     if column.null_count:
         row = column.is_null().to_numpy().argmax()
         raise ValueError(f"{name}: row {row + 1}, column {title!r}: the cell is empty")
+    if str(column.type).startswith("decimal"):
+        column = column.cast("double")
     return column.to_numpy()
 
 

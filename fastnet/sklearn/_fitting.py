@@ -224,26 +224,38 @@ class Descent:
 # -- along lines -----------------------------------------------------------------
 
 class Objective:
-    """Mean cost + alpha/2 Σ w² / Σ weights and its gradient, in float64, as scipy asks for them."""
+    """Mean cost + alpha/2 Σ w² / Σ weights and its gradient, in float64, as scipy asks for them: the cost first,
+    then the gradient at the same point.  Small nets spend more time around their gradient than in it, so there is
+    one pass over all parameters for the penalty, and what scipy would remember is remembered here."""
 
     def __init__(self, net, data, alpha):
         self.net, self.data = net, data
         total = len(data.X) if data.weight is None else float(data.weight.sum())
         self.alpha = alpha / total
         self.weight = None if data.weight is None else (data.weight / data.weight.mean()).astype(net.dtype)
+        self.gradient = aligned_vector(net.n_parameters, net.dtype)
+        self.decay = np.zeros_like(net.parameters)                     # what the penalty's gradient takes of each parameter
+        for decay in views(self.decay, net.sizes)[0]:
+            decay[:] = self.alpha
+        self.point = None
 
     def penalty(self):
         return 0.5 * self.alpha * squared_weights(self.net)
 
-    def __call__(self, point):
+    def cost_at(self, point):
         net = self.net
         net.parameters[:] = point
-        gradient = aligned_vector(net.n_parameters, net.dtype)         # scipy keeps references to earlier ones
-        cost = net._gradient_into(self.data.X, self.data.Y, gradient, self.weight)
-        if self.alpha:
-            for nabla_w, w in zip(views(gradient, net.sizes)[0], net.weights):
-                nabla_w += net.dtype.type(self.alpha) * w
-        return cost + self.penalty(), gradient.astype(float, copy=False)
+        self.point = point.tobytes()
+        cost = net._gradient_into(self.data.X, self.data.Y, self.gradient, self.weight)
+        if not self.alpha:
+            return cost
+        self.gradient += self.decay * net.parameters
+        return cost + self.penalty()
+
+    def gradient_at(self, point):
+        if point.tobytes() != self.point:
+            self.cost_at(point)
+        return self.gradient.astype(float)                             # a copy: scipy keeps references to earlier ones
 
 
 def minimize(estimator, data, loss):
@@ -263,8 +275,8 @@ def minimize(estimator, data, loss):
         if estimator.verbose:
             print(f"Iteration {done}, loss = {intermediate_result.fun:.8f}")
 
-    found = optimize.minimize(objective, net.parameters.astype(float), jac=True, method=method, options=options,
-                              callback=after_iteration if estimator.verbose else None)
+    found = optimize.minimize(objective.cost_at, net.parameters.astype(float), jac=objective.gradient_at, method=method,
+                              options=options, callback=after_iteration if estimator.verbose else None)
     net.parameters[:] = found.x
     estimator.n_iter_ = min(found.nit, estimator.max_iter)
     penalty = objective.penalty()
