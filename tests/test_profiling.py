@@ -11,7 +11,7 @@ import pytest
 
 import fastnet as fn
 from fastnet import _roof
-from fastnet._core import kernels, plan
+from fastnet._core import kernels
 from fastnet._core import profile as core
 from fastnet._core.run import Run
 
@@ -272,12 +272,10 @@ def test_an_open_profile_says_so_and_a_used_one_is_not_opened_again():
     assert found.table()
 
 
-def test_a_closed_profile_keeps_no_run_and_no_samples(rng, monkeypatch):
-    monkeypatch.setattr(plan, "SHARE_OPERATIONS", 1)
-    monkeypatch.setattr(plan, "SHARE_TRAVEL", 0)
-    X, Y = data(rng, (3, 40, 1), 50)
+def test_a_closed_profile_keeps_no_run_and_no_samples(rng):
+    X, Y = data(rng, (200, 300, 10), 640)
     with fn.profile() as found:
-        fn.Network((3, 40, 1), seed=0).fit(X, Y, epochs=20, threads=2)
+        fn.Network((200, 300, 10), seed=0).fit(X, Y, epochs=6, batch_size=64, learning_rate=0.1, threads=2)
     assert {row.thread for row in found.rows} == {"main", "thread 2"}
     gc.collect()
     assert not [one for one in gc.get_objects() if type(one) is Run]

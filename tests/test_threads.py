@@ -174,9 +174,8 @@ def test_a_run_whose_end_was_interrupted_can_be_closed_again(rng, monkeypatch):
 COLLECTED = """
 import gc, numpy as np, fastnet as fn
 from fastnet import training
-from fastnet._core import plan
-plan.SHARE_OPERATIONS, plan.SHARE_TRAVEL = 1, 0
-run, _ = training.start_run(fn.Network([3, 40, 1], seed=0), np.ones((50, 3)), 50, 3)
+run, _ = training.start_run(fn.Network([784, 100, 10], seed=0), np.ones((512, 784)), 512, 2)
+assert run.plan.shares == 2
 run.on_window = run.close          # whatever comes back to it
 run.close()
 del run
