@@ -72,8 +72,8 @@ def start_run(net, X, batch_size, threads, recipe=None):
     chosen = plan.plan_training(net.sizes, batch_size, kernels.lanes(net.dtype), density, threads, half_lanes=kernels.half_lanes(net.dtype),
                                 bare=recipe.bare, dense=recipe.changes_inputs, python=cost.python is not None or net._calls_python(),
                                 anew=in_file)
-    run = Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe)
-    return run, compressed(X, count) if chosen.sparse and not (sparse or in_file) else X
+    X = compressed(X, count) if chosen.sparse and not (sparse or in_file) else X
+    return Run(net.sizes, activation, cost, net.parameters, batch_size, chosen, recipe), X
 
 
 def check_writeable(net):
@@ -225,8 +225,8 @@ class Training:
 
     def descend(self):
         options, net = self.options, self.net
-        self.start()
         try:
+            self.start()
             while self.epoch < options.epochs and not self.history.stopped:
                 start = time.perf_counter()
                 at_once = self.epochs_at_once(self.compiled, self.X)
@@ -247,12 +247,12 @@ class Training:
     def start(self):
         """Make the compiled run."""
         run, self.X = start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
-        self.pools = self.pools_of(self.X)
-        run.on_window = None if self.pools is None else self.pools.reached
         if self.memory is not None:
             run.remember(*self.memory)
+        self.compiled = run            # whatever comes now, its threads are ended
         run.halted = self.interrupted
-        self.compiled = run
+        self.pools = self.pools_of(self.X)
+        run.on_window = None if self.pools is None else self.pools.reached
 
     def steps_done(self):
         """Of the epoch under way."""

@@ -378,7 +378,6 @@ struct fastnet_model {
         void (*exp)(size_t n, const REAL *x, REAL *y);                                          \
         void (*log)(size_t n, const REAL *x, REAL *y);                                          \
         void (*log1p)(size_t n, const REAL *x, REAL *y);                                        \
-        void (*axpy)(size_t n, REAL alpha, const REAL *x, REAL *y);                             \
         int (*all_finite)(size_t n, const REAL *x);                                             \
         size_t (*padded)(size_t n);                                                             \
         void (*pack)(size_t lanes, size_t depth, const REAL *w, size_t lane_stride,             \

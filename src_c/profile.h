@@ -9,7 +9,7 @@
 
 #include "fastnet_kernels.h"
 
-/* Every operation, in the order of its code: X(name).  fastnet/_core/profile.pyx describes them. */
+/* Every operation, in the order of its code: X(name).  docs/profiling.md describes them. */
 #define FASTNET_OPERATIONS(X)                                                                           \
     X(gather)       /* inputs found, copied, changed by noise or dropout, turned round */               \
     X(forward)      /* z = w a + b */                                                                   \
@@ -77,7 +77,11 @@ static inline uint64_t fastnet_ticks(void)
 static inline uint64_t fastnet_ticks(void)
 {
     struct timespec now;
-    timespec_get(&now, TIME_UTC);
+#ifdef CLOCK_MONOTONIC
+    clock_gettime(CLOCK_MONOTONIC, &now);
+#else
+    timespec_get(&now, TIME_UTC);      /* C11 has no clock that is never set */
+#endif
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 #endif

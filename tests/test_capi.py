@@ -119,6 +119,14 @@ def test_an_extension_of_this_version_is_served(tmp_path):
         with pytest.raises(TypeError, match="expected an object with a capsule named fastnet_net; got "):
             module.outputs(wrong)
 
+    class Fails:
+        @property
+        def capsule(self):
+            raise MemoryError("on purpose")
+
+    with pytest.raises(MemoryError, match="on purpose"):
+        module.outputs(Fails())
+
 
 @compiler
 def test_another_version_is_an_import_error(tmp_path):

@@ -96,6 +96,34 @@ def test_a_checkpoint_of_the_net_that_was_interrupted_is_as_good(name, data, tmp
     assert run.net.parameters.tobytes() == whole.parameters.tobytes()
 
 
+@pytest.mark.parametrize("function", [0, 1])
+def test_so_is_one_of_a_net_whose_own_cost_raised(function, data, tmp_path):
+    """That is where Ctrl-C lands: in a batch of which nothing may count."""
+    calls = []
+
+    def interrupted(original):
+        def call(A, Y):
+            calls.append(len(A))
+            if len(calls) == 12:                   # the third batch of the second epoch
+                raise KeyboardInterrupt
+            return original(A, Y)
+        return call
+
+    functions = [lambda A, Y: ((A - Y)**2).sum(axis=1) / 2, lambda A, Y: A - Y]
+    functions[function] = interrupted(functions[function])
+    cost = fn.costs.custom(*functions)
+    whole, broken = new_net(), fn.Network([3, 5, 2], cost=cost, seed=0)
+    history = whole.fit(*data, **options_of("adam, everything"))
+    with pytest.raises(KeyboardInterrupt):
+        broken.fit(*data, **options_of("adam, everything"))
+    broken.checkpoint(tmp_path / "run")
+    run = fn.resume(tmp_path / "run", cost=cost)
+    found = run.fit(*data)
+    assert len(calls) == 8 * 9 + 1                 # one batch was begun twice
+    np.testing.assert_allclose(run.net.parameters, whole.parameters, rtol=1e-10)
+    np.testing.assert_allclose(found.cost, history.cost, rtol=1e-12)
+
+
 def test_a_finished_run_can_be_made_longer(data, tmp_path):
     whole, short = new_net(), new_net()
     history = whole.fit(*data, epochs=9, optimizer="adam", seed=1)

@@ -291,6 +291,69 @@ def test_every_call_raises_what_the_function_raises(call, many_processors, rng):
     fn.Network([2, 3, 1], activation=in_python(), seed=0)([1, 2])        # and that is all
 
 
+@pytest.mark.parametrize("call", [
+    lambda net, X, Y: net.cost(X, Y), lambda net, X, Y: net.backprop(X, Y), lambda net, X, Y: net.value_and_gradient(X, Y),
+    lambda net, X, Y: net.input_gradient(X, Y), lambda net, X, Y: net.fit(X, Y, epochs=1)])
+def test_what_the_function_raises_comes_before_what_the_cost_makes_of_it(call, rng):
+    """And is not left for a later call, which has no part in it."""
+    def value(z):
+        if broken:
+            raise KeyError("on purpose")
+        return z
+
+    def cost(A, Y):
+        if np.isnan(A).any():
+            raise ArithmeticError("the outputs are NaN")
+        return (A - Y)[:, 0]**2 / 2
+
+    broken = True
+    own = fn.Network([2, 3, 1], activation=activations.custom(value, np.ones_like),
+                     cost=fn.costs.custom(cost, lambda A, Y: A - Y), seed=0)
+    X, Y = rng.random((20, 2)), rng.random((20, 1))
+    with pytest.raises(KeyError, match="on purpose"):
+        call(own, X, Y)
+    broken = False
+    assert np.isfinite(own(X)).all()
+
+
+@pytest.mark.parametrize("sizes", [(3, 5, 5, 2), (3, 9, 1, 2), (3, 33, 17, 2), (3, 70, 3)], ids=str)
+@pytest.mark.parametrize("call", [
+    lambda net, X, Y: net(X[0]), lambda net, X, Y: net(X[:5]), lambda net, X, Y: net(X), lambda net, X, Y: net.cost(X, Y),
+    lambda net, X, Y: net.freeze()(X[0]), lambda net, X, Y: net.freeze()(X), lambda net, X, Y: net.jacobian(X),
+    lambda net, X, Y: net.freeze().jacobian(X[0]), lambda net, X, Y: net.fit(X[:1], Y[:1], epochs=1, batch_size=1),
+    lambda net, X, Y: net.fit(X, Y, epochs=1, batch_size=len(X))])
+def test_compiled_code_sees_weighted_inputs_and_zeros_and_nothing_else(call, sizes, level, rng):
+    """No leftovers of other calls in what pads vectors: these would be read before they are written."""
+    seen = set()
+    function = ctypes.CFUNCTYPE(None, ctypes.c_ssize_t, ctypes.POINTER(ctypes.c_double), ctypes.POINTER(ctypes.c_double),
+                                ctypes.c_void_p)
+
+    @function
+    def value(n, z, out, context):
+        for i in range(n):
+            seen.add(z[i])
+            out[i] = z[i] / (1 + abs(z[i]))
+
+    @function
+    def derivative(n, z, out, context):
+        for i in range(n):
+            seen.add(z[i])
+            out[i] = 1 / (1 + abs(z[i]))**2
+
+    net = fn.Network(sizes, activation=activations.custom(value, derivative), output="identity", seed=0)
+    X, Y = rng.standard_normal((37, 3)), rng.random((37, sizes[-1]))
+    expected = np.concatenate([[0.0], *(z.ravel() for z in net.forward(X).z)])
+    other = fn.Network((3, 70, 70, 2), activation="identity", seed=1)
+    for leave_something in (lambda: other(1e9 * X[0]), lambda: other(1e9 * X), lambda: other.freeze()(1e9 * X),
+                            lambda: other.jacobian(1e9 * X)):
+        leave_something()
+        copied = net.copy()
+        seen.clear()
+        call(copied, X, Y)
+        found = np.array(sorted(seen))
+        assert len(found) and np.abs(found[:, None] - expected).min(axis=1).max() < 1e-12
+
+
 @pytest.mark.parametrize("given, message", [
     (lambda z: z[:1], r"the value of activation 'custom' must have shape \(3,\); got shape \(1,\)"),
     (lambda z: "a", "the value of activation 'custom' must"),

@@ -178,11 +178,12 @@ def test_what_functions_keep_or_change_is_no_memory_of_the_nets():
         Y[:] = 7
         return half_square(A - 1, np.zeros_like(A))
 
-    net = fn.Network([1, 2], cost=costs.custom(greedy, lambda A, Y: A - 1), seed=0)
+    net = fn.Network([1, 2], cost=costs.custom(greedy, difference), seed=0)
     Y = np.zeros((3, 2))
     a = net([[1.0]] * 3)
     found = net.backprop([[1.0]] * 3, Y)
     assert found.cost == pytest.approx(half_square(a, 0).mean()) and not Y.any()
+    np.testing.assert_allclose(found.delta[0], a * a * (1 - a), rtol=1e-14)         # nor of the derivative's
     np.testing.assert_array_equal(net.forward([[1.0]] * 3).a[0], a)
     net([[5.0]])
     np.testing.assert_array_equal(kept[0][0], kept[0][1] + 1)

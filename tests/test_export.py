@@ -467,3 +467,24 @@ def test_fortran_lines_and_decimals_keep_to_the_standard(dtype, rng, tmp_path):
 def test_a_fortran_module_cannot_have_one_of_its_own_names(name, tmp_path):
     with pytest.raises(ValueError, match="name must not be one of the module's own names"):
         fn.Network([1, 1], seed=0).export_fortran(tmp_path / "net.f90", name)
+
+
+@pytest.mark.parametrize("name", ["merge", "exp", "matmul", "dot_product", "Size", "erfc", "sign", "abs", "maxval", "reshape", "y", "z1", "a1",
+                                  "jacobian", "limit", "rows", "m"])
+def test_a_fortran_module_compiles_under_any_name_that_is_not_refused(name, rng, tmp_path):
+    need("gfortran")
+    net = fn.Network([2, 3, 3, 3, 3], activation=["gelu", "softsign", "elu"], output="softmax", cost="categorical_cross_entropy", seed=0)
+    try:
+        net.export_fortran(tmp_path / "net.f90", name, selftest=tmp_path / "net_test.f90")
+    except ValueError as error:
+        assert len(name) > 2 and str(error) == f"name must not be that of a procedure or module that the module uses; got {name!r}"
+        return
+    run(*FORTRAN, "net.f90", "net_test.f90", "-o", "net", cwd=tmp_path)
+    assert "worst error" in run(tmp_path / "net")
+
+
+@pytest.mark.parametrize("name", ["iso_fortran_env", "ISO_Fortran_env", "matmul", "size", "Tanh"])
+def test_a_fortran_module_cannot_have_the_name_of_what_it_uses(name, tmp_path):
+    with pytest.raises(ValueError, match="name must not be that of a procedure or module that the module uses"):
+        fn.Network([1, 1], activation="tanh", seed=0).export_fortran(tmp_path / "net.f90", name)
+    assert not list(tmp_path.iterdir())

@@ -87,7 +87,7 @@ ALLOWED = {
 
 # Inside _core: each module, and the modules that it may take from (layout and kernels share their structs).
 CORE = {
-    "types": set(), "affine": {"types"}, "plan": set(), "single": set(), "capsule": set(), "layout": {"kernels", "laps"},
+    "types": set(), "affine": {"types"}, "plan": {"kernels"}, "single": set(), "capsule": set(), "layout": {"kernels", "laps"},
     "laps": set(), "profile": {"laps", "layout"}, "users": {"types", "kernels", "layout"},
     "kernels": {"types", "laps", "layout"}, "blas": {"types"},
     "costs": {"types", "kernels", "layout"}, "roof": {"kernels"},
@@ -100,10 +100,10 @@ CORE = {
     "packed": {"types", "kernels", "laps", "layout", "plan"},
     "trainer": {"types", "kernels", "layout", "plan"},
     "run": {"types", "profile", "kernels", "laps", "layout", "blas", "backprop", "costs", "descent", "epoch", "epochs", "optimizers",
-            "samples", "barrier", "trainer", "plan", "window"},
+            "samples", "barrier", "single", "trainer", "plan", "window"},
     "optimizers": {"types", "kernels"}, "random": {"kernels"},
     "frozen": {"types", "profile", "kernels", "laps", "layout", "packed", "capsule", "single", "plan"},
-    "model": {"kernels", "costs", "capsule"}, "callbacks": {"types", "kernels", "layout", "packed", "single"},
+    "model": {"kernels", "costs", "capsule"}, "callbacks": {"types", "kernels", "layout", "packed", "capsule", "single"},
     "first_order": {"types", "kernels", "layout", "blas"}, "curvature": {"types", "kernels", "layout"},
     "second_order": {"types", "kernels", "layout", "backprop", "curvature", "first_order"},
     "derivatives": {"types", "profile", "kernels", "laps", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order", "users",

@@ -18,6 +18,17 @@ class Subclass(fn.Network):
 
 # -- construction ------------------------------------------------------------
 
+@pytest.mark.parametrize("call", [
+    lambda net: net(np.zeros((3, 0), bool)), lambda net: net(np.zeros(0, bool)), lambda net: net([1.0]), lambda net: net.predict([[1.0]]),
+    lambda net: net._cost_of(np.zeros((3, 2)), np.zeros((3, 1))), lambda net: net._outputs_into(np.zeros((3, 2)), np.zeros((3, 1))),
+    lambda net: net._forward_into(np.zeros((3, 2)), [], []), lambda net: net._gradient_into(np.zeros((3, 2)), np.zeros((3, 1)), np.zeros(3)),
+    lambda net: net._backprop_into(np.zeros((3, 2)), np.zeros((3, 1)), [], [], [], np.zeros(3)),
+    lambda net: net._scale(np.zeros(2), np.ones(2), None, None)])
+def test_a_net_that_was_never_initialised_raises(call):
+    with pytest.raises(TypeError):
+        call(fn.Network.__new__(fn.Network))
+
+
 def test_parameters_lie_per_layer_w_row_major_then_b(dtype):
     net = fn.Network([2, 3, 1], dtype=dtype, init=np.arange(13))
     np.testing.assert_array_equal(net.weights[0], [[0, 1], [2, 3], [4, 5]])

@@ -1,5 +1,6 @@
 """profile(): rows that add up, counts that are right, a trace others can read, and training that notices nothing."""
 
+import gc
 import json
 import os
 import threading
@@ -12,6 +13,7 @@ import fastnet as fn
 from fastnet import _roof
 from fastnet._core import kernels
 from fastnet._core import profile as core
+from fastnet._core.run import Run
 
 
 @pytest.fixture(autouse=True)
@@ -268,6 +270,37 @@ def test_an_open_profile_says_so_and_a_used_one_is_not_opened_again():
     with pytest.raises(RuntimeError, match="a profile is taken once"), found:
         pass
     assert found.table()
+
+
+def test_a_closed_profile_keeps_no_run_and_no_samples(rng):
+    X, Y = data(rng, (200, 300, 10), 640)
+    with fn.profile() as found:
+        fn.Network((200, 300, 10), seed=0).fit(X, Y, epochs=6, batch_size=64, learning_rate=0.1, threads=2)
+    assert {row.thread for row in found.rows} == {"main", "thread 2"}
+    gc.collect()
+    assert not [one for one in gc.get_objects() if type(one) is Run]
+
+
+@pytest.mark.parametrize("call", [
+    lambda net, X, Y: net.cost(X, Y), lambda net, X, Y: net.value_and_gradient(X, Y), lambda net, X, Y: net.backprop(X, Y),
+    lambda net, X, Y: net.predict(X), lambda net, X, Y: net.forward(X), lambda net, X, Y: net.jacobian(X),
+    lambda net, X, Y: net.input_gradient(X, Y), lambda net, X, Y: net.fit(X, Y, epochs=2, batch_size=20, seed=0)])
+def test_a_profile_may_be_closed_by_a_function_that_the_call_calls(call, rng):
+    def value(z):
+        if found.rows is None:
+            found.__exit__(None, None, None)
+        return np.tanh(z)
+
+    net = fn.Network([3, 4, 2], activation=fn.activations.custom(value, lambda z: 1 - np.tanh(z)**2), seed=0)
+    X, Y = data(rng, (3, 4, 2), 50)
+    expected = net.copy()
+    found = fn.profile()
+    found.__enter__()
+    result, again = call(net, X, Y), call(expected, X, Y)
+    assert found.rows and core.recorder() is None
+    np.testing.assert_array_equal(net.parameters, expected.parameters)
+    if isinstance(result, np.ndarray):
+        np.testing.assert_array_equal(result, again)
 
 
 def test_it_ends_in_the_thread_it_began_in():

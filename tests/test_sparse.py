@@ -59,6 +59,9 @@ def test_a_batch_of_several_blocks_starts_from_a_gradient_of_zero(dtype, monkeyp
 def test_what_is_compressed_comes_back(m, p, dtype, rng):
     X = (rng.standard_normal((m, p)) * (rng.random((m, p)) < 0.4)).astype(dtype)
     rows = compressed(X, nonzeros(X))
+    for changed in (-1, 1)[nonzeros(X) == 0:]:     # by another thread, after it was counted
+        with pytest.raises(RuntimeError, match="X was changed while its zeros were left out"):
+            compressed(X, nonzeros(X) + changed)
     np.testing.assert_array_equal(rows.dense(0, m), X)
     assert len(rows) == m and rows.size == X.size and len(rows.values) == np.count_nonzero(X)
     if m:

@@ -134,6 +134,68 @@ def test_threads_end_with_the_fit_even_when_a_callback_raises(many_processors, r
     assert threading.active_count() == before
 
 
+def start_two(rng):
+    return training.start_run(random_net(rng, (3, 40, 1), "float64"), rng.random((50, 3)), 50, 3)[0]
+
+
+def test_a_thread_that_cannot_start_leaves_none_behind(rng, monkeypatch):
+    before, start, started = threading.active_count(), threading.Thread.start, []
+
+    def fail(thread):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        start_two(rng)
+    assert len(started) == 1 and threading.active_count() == before
+
+
+def test_threads_end_when_what_follows_their_start_raises(many_processors, rng, monkeypatch):
+    def raises(*_):
+        raise KeyboardInterrupt
+
+    before = threading.active_count()
+    monkeypatch.setattr(training.Training, "pools_of", raises)
+    with pytest.raises(KeyboardInterrupt):
+        fn.Network((3, 40, 1), seed=0).fit(rng.random((50, 3)), rng.random((50, 1)), threads=2)
+    assert threading.active_count() == before
+
+
+def test_a_run_whose_end_was_interrupted_can_be_closed_again(rng, monkeypatch):
+    def interrupt(thread):
+        raise KeyboardInterrupt
+
+    run, started = start_two(rng), [thread for thread in threading.enumerate() if "_work" in thread.name]
+    monkeypatch.setattr(threading.Thread, "join", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run.close()
+    run.close()
+    monkeypatch.undo()
+    for thread in started:
+        thread.join(10)
+    assert len(started) == 2 and not any(thread.is_alive() for thread in started)
+
+
+COLLECTED = """
+import gc, numpy as np, fastnet as fn
+from fastnet import training
+run, _ = training.start_run(fn.Network([784, 100, 10], seed=0), np.ones((512, 784)), 512, 2)
+assert run.plan.shares == 2
+run.on_window = run.close          # whatever comes back to it
+run.close()
+del run
+print("collected", gc.collect() > 0)
+"""
+
+
+def test_a_run_with_threads_may_be_part_of_a_cycle():
+    result = subprocess.run([sys.executable, "-c", COLLECTED], capture_output=True, text=True, timeout=60)
+    assert result.stdout == "collected True\n", result.stderr
+
+
 def test_online_steps_are_not_shared(many_processors):
     assert plan.plan_training((784, 30, 10), 1, 8, threads=8).shares == 1
 

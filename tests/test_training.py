@@ -9,8 +9,10 @@ import time
 
 import numpy as np
 import pytest
+import scipy.sparse
 
 import fastnet as fn
+from fastnet import training
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +147,50 @@ def test_an_epoch_releases_the_gil():
     done.set()
     thread.join()
     assert sum(start < tick < stop for tick in ticks) >= (stop - start) / 0.05
+
+
+@pytest.fixture
+def looks():
+    """How often signals are looked for, where one comes every few milliseconds."""
+    if not hasattr(signal, "setitimer"):
+        pytest.skip("no timer here")
+    seen = []
+    before = signal.signal(signal.SIGALRM, lambda *_: seen.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+    yield seen
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_a_pass_over_a_tiny_net_looks_for_ctrl_c(looks):
+    X = np.zeros((3_000_000, 1), np.float32)
+    run, _ = training.start_run(fn.Network([1, 1], dtype="float32", seed=0), X, 1, 1)
+    looks.clear()
+    run.epoch(X, X, None, 0.1)
+    assert len(looks) >= 4                 # some 100 ms, ten of them between two looks
+
+
+@pytest.mark.parametrize("call", [lambda net, *data: net._cost_of(*data), lambda net, *data: net.value_and_gradient(*data)])
+def test_costs_of_large_sets_look_for_ctrl_c(call, path, dtype, looks, rng):
+    net = fn.Network([50, 300, 1], dtype=dtype, seed=0)
+    X, Y = (np.tile(rng.random((1000, width)).astype(dtype), (150, 1)) for width in (50, 1))
+    looks.clear()
+    call(net, X, Y)
+    assert len(looks) >= 4                 # 5e9 operations: ten looks
+
+
+def test_costs_in_pieces_are_those_of_the_parts(path, dtype, rng):
+    """Weights, labels and inputs without zeros all start where the piece does."""
+    net = fn.Network([20, 700, 3], output="softmax", cost="categorical_cross_entropy", dtype=dtype, seed=0)
+    X = np.where(rng.random((40_000, 20)) < 0.8, 0, rng.random((40_000, 20))).astype(dtype)
+    labels, weight = rng.integers(0, 3, 40_000), rng.random(40_000)
+    expected = np.mean([net.cost(X[i:i + 5000], labels[i:i + 5000], sample_weight=weight[i:i + 5000]) * weight[i:i + 5000].sum()
+                        for i in range(0, 40_000, 5000)]) * 8 / weight.sum()
+    for given in (X, scipy.sparse.csr_matrix(X)):
+        for targets in (labels, np.eye(3)[labels]):
+            found = net.cost(given, targets, sample_weight=weight)
+            assert abs(found - expected) < 200 * np.finfo(dtype).eps * expected
+            assert abs(net.value_and_gradient(X, targets, sample_weight=weight)[0] - expected) < 200 * np.finfo(dtype).eps * expected
 
 
 INTERRUPTED = """

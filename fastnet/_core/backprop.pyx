@@ -133,6 +133,7 @@ cdef double backpropagate(
     cdef const real* before
     cdef double cost
     feedforward_dropping(net, m, parameters, x, z, a, chance)
+    raise_pending(net)
     cost = output_delta(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
                         <const real*>z[last], <const real*>a[last], delta[last])
     mark(net.profile, OUTPUT_DELTA, last)

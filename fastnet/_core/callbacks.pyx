@@ -7,14 +7,14 @@ own, on the stack or, for nets some thousand wide, from malloc: any number of th
 
 cimport numpy as cnp
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_New, PyCapsule_SetContext
-from cpython.ref cimport Py_DECREF, Py_INCREF
+from cpython.pycapsule cimport PyCapsule_New
 from libc.math cimport NAN
 from libc.stdint cimport intptr_t, uintptr_t
 from libc.string cimport memcpy
 
 import numpy as np
 
+from fastnet._core.capsule cimport capsule_of
 from fastnet._core.kernels cimport Data, PackedNet, fastnet_kernels_f32, fastnet_kernels_f64
 from fastnet._core.layout cimport aligned
 from fastnet._core.packed cimport bytes_for, rows_of
@@ -145,11 +145,4 @@ cdef class Owner:
 def user_data(net, place, start, Py_ssize_t output):
     """A capsule that holds a Call: of a frozen net, the places of the variables (intp), all inputs as they start, one output."""
     cdef Owner owner = Owner(net, place, start, output)
-    capsule = PyCapsule_New(&owner.call, b"fastnet call", release)
-    PyCapsule_SetContext(capsule, <void*>owner)
-    Py_INCREF(owner)
-    return capsule
-
-
-cdef void release(object capsule) noexcept:
-    Py_DECREF(<Owner>PyCapsule_GetContext(capsule))
+    return capsule_of(owner, &owner.call, b"fastnet call")

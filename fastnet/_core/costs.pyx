@@ -59,7 +59,7 @@ cdef double python_cost(
 ) except? -1:
     """Call the user's value and, where delta is not NULL, derivative; delta = ∇_a C, weighted.
 
-    The functions get arrays of their own: what they keep or change is no memory of ours.
+    Each call gets arrays of its own: what it keeps or changes is no memory of ours, nor of the other call.
     """
     cdef Py_ssize_t i, row, k = cost.n_targets
     cdef const real* y = <const real*>data.y
@@ -74,8 +74,10 @@ cdef double python_cost(
         memcpy(<real*>Y.data + i * k, y + row * k, k * sizeof(real))
         if data.weight != NULL:
             (<real*>weight.data)[i] = (<const real*>data.weight)[row]
-    costs = custom.values(A, Y)
-    if delta != NULL:
+    if delta == NULL:
+        costs = custom.values(A, Y)
+    else:
+        costs = custom.values(A.copy(), Y.copy())
         nabla = custom.nabla(A, Y)
         if weight is not None:
             nabla = nabla * weight

@@ -6,8 +6,6 @@ checked again.
 """
 
 cimport numpy as cnp
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from libc.stdint cimport uintptr_t
 from libc.string cimport memcpy
 
 import numpy as np
@@ -20,9 +18,9 @@ from fastnet._core.costs cimport output_delta, set_cost
 from fastnet._core.first_order cimport columns_of_w, pull_back, push_forward, through, times_slopes, unit_rows
 from fastnet._core.kernels cimport Data
 from fastnet._core.laps cimport OUTPUT_DELTA, PULL, PUSH, mark, step_begins
-from fastnet._core.layout cimport ALIGNMENT, Layout, aligned, free_layout, new_layout, take
+from fastnet._core.layout cimport Layout, Scratch, free_layout, new_layout, take
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed
-from fastnet._core.profile cimport Recorder, Region, current, open_profiles
+from fastnet._core.profile cimport Recorder, Region, current, unwatch, watch
 from fastnet._core.samples cimport data_of
 from fastnet._core.second_order cimport Directional, add_hessian_vector, laplacian
 from fastnet._core.types cimport real
@@ -31,7 +29,6 @@ from fastnet._core.users cimport raise_pending
 cnp.import_array()
 
 cdef enum:
-    BLOCK_ROWS = 256
     BLOCK_VALUES = 131_072      # of one buffer of directions
 
 cdef enum Wanted:
@@ -127,29 +124,18 @@ cdef class Derivatives:
     cdef run_packed(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray out, real* dummy=NULL):
         """Packed for this call, as a frozen net is packed once and for all."""
         cdef Layout net
-        cdef Region region = self.watch(wanted, "tiles", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, NAMES[<int>wanted], "tiles", self.net, self.single, &net)
         cdef Packed packed = new_packed[real](&net, <const real*>self.parameters.data, True)
         cdef Py_ssize_t m = X.shape[0]
-        cdef Room room = Room(packed.workspace(m, self.single))
+        cdef Scratch scratch = Scratch(packed.workspace(m, self.single))
         cdef const real* x = <const real*>X.data
         cdef const real* v = <const real*>(V.data if V is not None else NULL)
         cdef real* target = <real*>out.data
         cdef int kind = JVP if wanted == UP else VJP if wanted == DOWN else JACOBIAN
         with nogil:
-            packed.differentiate(&packed.net, kind, m, x, v, <real*>NULL, target, room.start)
-        if region is not None:
-            current().close(region)
-
-    cdef Region watch(self, Wanted wanted, str path, Layout* watched):
-        """A copy of the layout that takes time, and the region entered, if this thread has a profile open."""
-        cdef Recorder recorder = current() if open_profiles else None
-        cdef Region region
-        watched[0] = self.net[0]
-        if recorder is None:
-            return None
-        region = recorder.open(self, NAMES[<int>wanted], path, self.net, self.single)
-        watched.profile = &region.table
-        return region
+            packed.differentiate(&packed.net, kind, m, x, v, <real*>NULL, target, scratch.start)
+        unwatch(recorder, region)
 
     cdef run_plain(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray direction, cnp.ndarray out, real* dummy=NULL):
         """Block after block; V holds directions or targets, a row a sample, `direction` is one for them all."""
@@ -158,18 +144,19 @@ cdef class Derivatives:
         cdef Py_ssize_t out_width = 0 if wanted == HESSIAN_VECTOR else out.size // m
         cdef Data data = data_of(X, X if V is None else V, None, None)
         cdef Sweep sweep
-        cdef Room room
+        cdef Scratch scratch
         sweep.k = self.directions(wanted)
-        sweep.rows = max(1, min(m, BLOCK_ROWS, BLOCK_VALUES // (sweep.k * self.net.width)))
-        room = Room(lay_out(self.net, &sweep, sizeof(real), NULL))
-        lay_out(self.net, &sweep, sizeof(real), room.start)
+        sweep.rows = max(1, min(m, <Py_ssize_t>planning.PLAIN_ROWS, BLOCK_VALUES // (sweep.k * self.net.width)))
+        scratch = Scratch(lay_out(self.net, &sweep, sizeof(real), NULL))
+        lay_out(self.net, &sweep, sizeof(real), scratch.start)
         cdef const real* parameters = <const real*>self.parameters.data
         cdef const real* x = <const real*>X.data
         cdef const real* v = <const real*>(V.data if V is not None else NULL)
         cdef const real* nu = <const real*>(direction.data if direction is not None else NULL)
         cdef real* target = <real*>out.data
         cdef Layout net
-        cdef Region region = self.watch(wanted, "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, NAMES[<int>wanted], "plain", self.net, self.single, &net)
         with nogil:
             while start < m:
                 if net.profile != NULL:
@@ -177,8 +164,7 @@ cdef class Derivatives:
                 block(wanted, &net, &sweep, &data, start, min(sweep.rows, m - start), parameters, x + start * n_in,
                       v + start * v_width, nu, target + start * out_width)
                 start += sweep.rows
-        if region is not None:
-            current().close(region)
+        unwatch(recorder, region)
 
     cdef Py_ssize_t directions(self, Wanted wanted):
         if wanted == JACOBIAN_DOWN or wanted == PARAMETER_JACOBIAN:
@@ -193,22 +179,6 @@ cdef class Derivatives:
             down += <double>self.net.sizes[l] * self.net.sizes[l + 1]
             up += <double>self.net.sizes[l] * self.net.sizes[l + 1] if l > 0 else 0.0
         return self.net.sizes[last + 1] * down <= self.net.sizes[0] * up
-
-
-cdef class Room:
-    """A block of memory, aligned; freed with the object."""
-
-    cdef void* memory
-    cdef char* start
-
-    def __cinit__(self, Py_ssize_t n_bytes):
-        self.memory = PyMem_RawMalloc(n_bytes + ALIGNMENT)
-        if self.memory == NULL:
-            raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
-        self.start = <char*>aligned(<uintptr_t>self.memory)
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
 
 
 cdef Py_ssize_t lay_out(const Layout* net, Sweep* sweep, Py_ssize_t itemsize, char* base) noexcept:
@@ -256,6 +226,7 @@ cdef int block(
     cdef real* d = <real*>sweep.d
     cdef real* spare = <real*>sweep.spare
     feedforward(net, m, parameters, x, z, a)
+    raise_pending(net)
     if wanted == LAPLACIAN:
         laplacian(net, m, parameters, z, a, slope, <real*>sweep.r.curvature, d, spare,
                   <real*>sweep.s, <real*>sweep.s_spare, out)

@@ -6,12 +6,11 @@ On flat vectors laid out like the parameters.  Short and readable: the specifica
 from libc.math cimport INFINITY
 from libc.string cimport memcpy
 
-from fastnet._core.kernels cimport Descent, Update, clip_factor, max_norm, sum_of_squares, update_slice
+from fastnet._core.kernels cimport MAX_STATES, Descent, Update, clip_factor, max_norm, sum_of_squares, update_slice
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 
 cdef enum:
-    MOST_STATES = 3
     MASKED = 256               # weights of a layer with held ones that are changed at a time
 
 
@@ -31,7 +30,7 @@ cdef void update(
 ) noexcept nogil:
     """One step on `count` parameters; where `mask` is 0 they stay."""
     cdef real before[MASKED]
-    cdef real* state[MOST_STATES]
+    cdef real* state[MAX_STATES]
     cdef Py_ssize_t i = 0, j, n
     cdef int s
     cdef real* w = parameters + start

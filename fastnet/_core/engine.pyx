@@ -5,7 +5,7 @@ native and of the net's dtype, or Rows or Compressed; labels are intp within ran
 """
 
 cimport numpy as cnp
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cpython.exc cimport PyErr_CheckSignals
 
 import numpy as np
 
@@ -19,11 +19,11 @@ from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, add_gradient, shuffle, total_cost
 from fastnet._core.kernels cimport PYTHON_COST, Data, infer, predict_narrow
 from fastnet._core.laps cimport enter, leave, step_begins
-from fastnet._core.layout cimport Layout, Workspace, free_layout, new_layout
+from fastnet._core.layout cimport Layout, Scratch, Workspace, free_layout, new_layout
 from fastnet._core.packed cimport Packed, new_packed, rows_of
-from fastnet._core.profile cimport Recorder, Region, current, open_profiles
-from fastnet._core.samples cimport data_of
-from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
+from fastnet._core.profile cimport Recorder, Region, current, open_profiles, unwatch, watch
+from fastnet._core.samples cimport data_of, rows_from
+from fastnet._core.single cimport GIL_FLOPS, ROW_FLOPS, SIGNAL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
 from fastnet._core.types cimport real
 from fastnet._core.users cimport raise_pending
 from fastnet._core.window cimport Window, window_over
@@ -31,9 +31,6 @@ from fastnet._core.window cimport Window, window_over
 cnp.import_array()
 
 ONE = 1                         # what `threads` is if nobody says
-
-cdef enum:
-    BLOCK_ROWS = 256            # samples of one block: its activations stay in the caches
 
 
 def shuffled(Py_ssize_t m, seed):
@@ -44,20 +41,6 @@ def shuffled(Py_ssize_t m, seed):
     with nogil:
         shuffle(m, rows, start)
     return order
-
-
-cdef class Scratch:
-    """Memory for one call; freed with the object."""
-
-    cdef void* memory
-
-    def __cinit__(self, Py_ssize_t n_bytes):
-        self.memory = PyMem_RawMalloc(n_bytes)
-        if self.memory == NULL:
-            raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
 
 
 cdef class Engine:
@@ -80,6 +63,7 @@ cdef class Engine:
 
     def __cinit__(self):
         self.net = NULL
+        self.typenum = -1              # before `_lay_out` no array is of the net's kind
 
     def __dealloc__(self):
         free_layout(self.net)
@@ -103,6 +87,7 @@ cdef class Engine:
 
         The short ways in then know no array any more (no type is -1): a net that does not scale never asks.
         """
+        self.check_laid_out()
         self.maps = (before_offset, before_factor, after_offset, after_factor)
         self.before = Affine(NULL, NULL)
         self.after = Affine(NULL, NULL)
@@ -113,6 +98,11 @@ cdef class Engine:
         if before_offset is None and after_offset is None:
             self.maps = None
         self.typenum = -1 if self.maps is not None else self.own_typenum()
+
+    cdef int check_laid_out(self) except -1:
+        if self.net == NULL:
+            raise TypeError("the net has no layers yet: __init__ was not called")
+        return 0
 
     cdef int own_typenum(self):
         return cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
@@ -197,20 +187,18 @@ cdef class Engine:
         cdef char stack[STACK_BYTES]
         cdef Py_ssize_t n_bytes = 2 * self.net.width * sizeof(real)
         cdef void* work = stack
+        cdef Scratch scratch
         cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
         if open_profiles and current() is not None:
             return self.infer_watched[real](x, out)
         if n_bytes > STACK_BYTES:
-            work = PyMem_RawMalloc(n_bytes)
-            if work == NULL:
-                raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+            scratch = Scratch(n_bytes)
+            work = scratch.start
         if 2 * self.net.n_parameters < GIL_FLOPS:
             infer(self.net, parameters, x, out, <real*>work)
         else:
             with nogil:
                 infer(self.net, parameters, x, out, <real*>work)
-        if n_bytes > STACK_BYTES:
-            PyMem_RawFree(work)
         return 0
 
     cdef int infer_watched(self, const real* x, real* out) except -1:
@@ -226,25 +214,9 @@ cdef class Engine:
             enter(&region.table)
             region.table.laps += 2             # beside those of operations
             watched.profile = &region.table
-        infer(&watched, parameters, x, out, <real*>scratch.memory)
+        infer(&watched, parameters, x, out, <real*>scratch.start)
         if timed:
             leave(&region.table)
-        return 0
-
-    cdef Region watch(self, str kind, str path, Layout* watched):
-        """A copy of the layout that takes time, and the region entered, if this thread has a profile open."""
-        cdef Recorder recorder = current() if open_profiles else None
-        cdef Region region
-        watched[0] = self.net[0]
-        if recorder is None:
-            return None
-        region = recorder.open(self, kind, path, self.net, self.single)
-        watched.profile = &region.table
-        return region
-
-    cdef int unwatch(self, Region region) except -1:
-        if region is not None:
-            current().close(region)
         return 0
 
     cdef int infer_scaled(self, cnp.ndarray X, cnp.ndarray out) except -1:
@@ -260,7 +232,7 @@ cdef class Engine:
         if self.before.offset != NULL:
             if self.n_in * <Py_ssize_t>sizeof(real) > STACK_BYTES:
                 scratch = Scratch(self.n_in * sizeof(real))
-                scaled = <real*>scratch.memory
+                scaled = <real*>scratch.start
             scale(self.n_in, &self.before, x, scaled)
             x = scaled
         self.infer_typed[real](x, out)
@@ -273,12 +245,17 @@ cdef class Engine:
         return 2.0 * self.net.n_parameters
 
     cdef Py_ssize_t rows_for(self, Py_ssize_t m):
-        return max(1, min(m, BLOCK_ROWS))
+        return max(1, min(m, <Py_ssize_t>planning.PLAIN_ROWS))
+
+    cdef Py_ssize_t rows_at_once(self, Py_ssize_t rows, double passes):
+        """Samples between two looks for Ctrl-C, in whole blocks, where each takes some passes through the net."""
+        return max(1, <Py_ssize_t>(SIGNAL_FLOPS / (passes * self.flops_a_row() + ROW_FLOPS)) // rows) * rows
 
     # -- forward -------------------------------------------------------------
 
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
         """out = a^L for the rows of X; out must not overlap X."""
+        self.check_laid_out()
         plan = planning.plan_inference(self.sizes, X.shape[0], python=self.net.python)
         if plan.path == "plain":
             blas.load()
@@ -297,12 +274,13 @@ cdef class Engine:
         cdef Packed packed
         cdef Scratch scratch
         cdef Layout net
+        cdef Recorder recorder = current()
         cdef Region region
         if path == "samples":
             for i in range(m):
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
             return
-        region = self.watch("predict", path, &net)
+        region = watch(recorder, self, "predict", path, self.net, self.single, &net)
         if path == "narrow":
             with nogil:
                 predict_narrow[real](&net, parameters, m, x, y)
@@ -310,16 +288,17 @@ cdef class Engine:
             packed = new_packed[real](&net, parameters, False)
             scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
             with nogil:
-                packed.predict(&packed.net, &data, rows, y, scratch.memory)
+                packed.predict(&packed.net, &data, rows, y, scratch.start)
         else:
             work = Workspace.for_inference(self.net, rows, sizeof(real))
             with nogil:
                 predict_blocks(&net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
                 raise_pending(self.net)
-        self.unwatch(region)
+        unwatch(recorder, region)
 
     def _forward_into(self, cnp.ndarray X not None, list z, list a):
         """Fill the arrays of z^l and a^l, one (m, n) array a layer."""
+        self.check_laid_out()
         blas.load()
         if self.single:
             self.forward_typed[float](X, z, a)
@@ -332,7 +311,8 @@ cdef class Engine:
         cdef const real* parameters = <const real*>self._parameters.data
         cdef const real* x = <const real*>X.data
         cdef Layout net
-        cdef Region region = self.watch("forward", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "forward", "plain", self.net, self.single, &net)
         point_at(work.z, z)
         point_at(work.a, a)
         with nogil:
@@ -340,7 +320,7 @@ cdef class Engine:
                 step_begins(net.profile, m)
             feedforward(&net, m, parameters, x, <real**>work.z, <real**>work.a)
             raise_pending(self.net)
-        self.unwatch(region)
+        unwatch(recorder, region)
 
     # -- cost and gradient ---------------------------------------------------
 
@@ -354,6 +334,7 @@ cdef class Engine:
 
     def _cost_of(self, X, Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
         """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
+        self.check_laid_out()
         cdef bint tiles = (planning.plan_inference(self.sizes, len(X), python=self.net.python).path in ("narrow", "tiles")
                            and self.net.cost.kind != PYTHON_COST)
         if tiles:
@@ -368,8 +349,9 @@ cdef class Engine:
 
     cdef double evaluate_typed(self, X, Y, cnp.ndarray weight, cnp.ndarray out, real* dummy=NULL) except? -1:
         cdef Layout net
-        cdef Region region = self.watch("cost", "tiles", &net)
-        cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "cost", "tiles", self.net, self.single, &net)
+        cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS), most = self.rows_at_once(rows, 1)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
         cdef Packed packed = new_packed[real](&net, <const real*>self._parameters.data, False)
@@ -377,15 +359,15 @@ cdef class Engine:
         cdef real* a = <real*>out.data if out is not None else NULL
         cdef double cost = 0
         while start < m:
-            data = piece(window, X, Y, weight, start)
+            data = piece(window, X, Y, weight, start, most)
             with nogil:
-                cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.memory)
+                cost += packed.evaluate(&self.net.cost, &data, rows, a + start * self.n_out if a != NULL else NULL, scratch.start)
             start += data.m
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
     cdef double cost_typed(self, X, Y, cnp.ndarray weight, real* dummy=NULL) except? -1:
-        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m)
+        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m), most = self.rows_at_once(rows, 1)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
@@ -393,21 +375,23 @@ cdef class Engine:
         cdef const real* parameters = <const real*>self._parameters.data
         cdef double cost = 0
         cdef Layout net
-        cdef Region region = self.watch("cost", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "cost", "plain", self.net, self.single, &net)
         while start < m:
-            data = piece(window, X, Y, weight, start)
+            data = piece(window, X, Y, weight, start, most)
             if data.m * self.flops_a_row() < GIL_FLOPS:
                 cost += total_cost(&net, &data, &buffers, parameters)
             else:
                 with nogil:
                     cost += total_cost(&net, &data, &buffers, parameters)
             start += data.m
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
     def _backprop_into(self, cnp.ndarray X not None, cnp.ndarray Y not None, list z, list a, list delta,
                        cnp.ndarray nabla not None, cnp.ndarray weight=None):
         """Fill z^l, a^l, δ^l and the mean gradient; return the mean cost."""
+        self.check_laid_out()
         blas.load()
         if self.single:
             return self.backprop_typed[float](X, Y, z, a, delta, nabla, weight)
@@ -425,18 +409,20 @@ cdef class Engine:
         point_at(work.z, z)
         point_at(work.a, a)
         cdef Layout net
-        cdef Region region = self.watch("backprop", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "backprop", "plain", self.net, self.single, &net)
         point_at(work.delta, delta)
         with nogil:
             if net.profile != NULL:
                 step_begins(net.profile, m)
             cost = backpropagate(&net, &data, 0, m, parameters, x, <real**>work.z, <real**>work.a,
                                  <real**>work.delta, NULL, <real>(1.0 / m), <real>0, target)
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
     def _gradient_into(self, X, Y not None, cnp.ndarray nabla not None, cnp.ndarray weight=None):
         """nabla = the mean gradient over the rows of X; return the mean cost."""
+        self.check_laid_out()
         blas.load()
         if self.single:
             return self.gradient_typed[float](X, Y, nabla, weight)
@@ -444,7 +430,7 @@ cdef class Engine:
 
     cdef double gradient_typed(self, X, Y, cnp.ndarray nabla, cnp.ndarray weight,
                                real* dummy=NULL) except? -1:
-        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m)
+        cdef Py_ssize_t start = 0, m = len(X), rows = self.rows_for(m), most = self.rows_at_once(rows, 3)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
@@ -454,26 +440,32 @@ cdef class Engine:
         cdef real alpha = <real>(1.0 / m)
         cdef double cost = 0
         cdef Layout net
-        cdef Region region = self.watch("gradient", "plain", &net)
+        cdef Recorder recorder = current()
+        cdef Region region = watch(recorder, self, "gradient", "plain", self.net, self.single, &net)
         nabla.fill(0)
         if net.profile != NULL:
             step_begins(net.profile, m)
         while start < m:
-            data = piece(window, X, Y, weight, start)
+            data = piece(window, X, Y, weight, start, most)
             if 3 * data.m * self.flops_a_row() < GIL_FLOPS:
                 cost += add_gradient(&net, &data, &buffers, 0, data.m, parameters, alpha, target)
             else:
                 with nogil:
                     cost += add_gradient(&net, &data, &buffers, 0, data.m, parameters, alpha, target)
             start += data.m
-        self.unwatch(region)
+        unwatch(recorder, region)
         return cost / m
 
 
-cdef Data piece(Window window, X, Y, cnp.ndarray weight, Py_ssize_t start):
-    """The samples from `start` on: all, or as many as the window takes, whose blocks are those of the whole."""
+cdef Data piece(Window window, X, Y, cnp.ndarray weight, Py_ssize_t start, Py_ssize_t most) except *:
+    """The samples from `start` on, as many as the window takes or `most`, whose blocks are those of the whole.
+
+    Ctrl-C raises KeyboardInterrupt between two pieces.
+    """
+    if start:
+        PyErr_CheckSignals()
     if window is None:
-        return data_of(X, Y, None, weight)
+        return rows_from(X, Y, weight, start, min(start + most, len(X)))
     window.move(start, min(start + window.rows, len(X)))
     return window.data
 

@@ -76,11 +76,11 @@ cdef double total_cost(
         x = inputs[real](net, data, work, start, m)
         mark(net.profile, GATHER, 0)
         feedforward(net, m, parameters, x, <real**>work.z, <real**>work.a)
+        raise_pending(net)
         cost += output_cost(&net.cost, net.activation[last], data, start, m, net.sizes[last + 1],
                             <const real*>work.z[last], <const real*>work.a[last], <real*>work.delta[last])
         mark(net.profile, COST, last)
         start += m
-    raise_pending(net)
     return cost
 
 
@@ -139,16 +139,16 @@ cdef int run_epoch(
     real* parameters, real* nabla, real** states, Progress* progress,
 ) except -1 nogil:
     """Batch after batch from progress.rows on, until the epoch ends, a cost is not finite, or
-    max_rows samples have passed (the caller then looks for Ctrl-C and calls again).  What a Python
-    cost raises comes out of here, after the last finished batch.
+    max_rows samples have passed (the caller then looks for Ctrl-C and calls again).  What a Python cost or
+    activation raises comes out of here: progress, parameters and states are then those of the last finished batch.
 
     Plain gradient descent on a batch of one block changes the parameters as its products finish,
     with no gradient array; everything else needs the whole gradient first.
     """
-    cdef Py_ssize_t start = progress.rows, stop, until = start + max_rows
+    cdef Py_ssize_t start, stop, until = progress.rows + max_rows
     cdef double cost, rate
-    while start < data.m and start < until and progress.finite:
-        stop = min(start + batch_size, data.m)
+    while progress.rows < data.m and progress.rows < until and progress.finite:
+        start, stop = progress.rows, min(progress.rows + batch_size, data.m)
         rate = descent.rate if descent.rates == NULL else descent.rates[progress.steps]
         if net.profile != NULL:
             step_begins(net.profile, stop - start)
@@ -160,9 +160,8 @@ cdef int run_epoch(
         progress.cost += cost
         progress.finite = isfinite(cost)
         progress.steps += 1
-        start = stop
+        progress.rows = stop
         mark(net.profile, STEP, 0)
-    progress.rows = start
     return 0
 
 

@@ -4,7 +4,7 @@ cimport numpy as cnp
 from libc.stdint cimport uint64_t
 
 from fastnet._core.kernels cimport Data, Descent, Progress
-from fastnet._core.layout cimport Layout
+from fastnet._core.layout cimport Layout, Scratch
 from fastnet._core.packed cimport Packed
 from fastnet._core.trainer cimport Trainer
 from fastnet._core.types cimport real
@@ -13,7 +13,7 @@ cdef struct Course:            # what fastnet.stopping.Watch watches, and when t
     double cost                # i/o: the least so far
     double reference           # i/o: the least that counted as a fall
     Py_ssize_t waited          # i/o: epochs since
-    double min_delta
+    double least_fall          # a cost that is lower by no more than this has not fallen
     double target_cost         # -infinity: none
     Py_ssize_t patience        # the largest: none
 
@@ -24,7 +24,7 @@ cdef class Held:
     cdef tuple samples         # kept alive
     cdef cnp.ndarray outputs   # (m, n_out), or None: there are no labels to compare them with
     cdef Py_ssize_t rows       # of a block
-    cdef void* work
+    cdef Scratch scratch
 
     cdef double judge(self, const Layout* net, const real* parameters, double* accuracy) noexcept nogil
 

@@ -5,8 +5,6 @@ work no other thread is.  The orders, the costs and the parameters are those of 
 (fastnet/training.py), to the bit; so is what fastnet.stopping.Watch keeps.
 """
 
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-
 import numpy as np
 
 from fastnet._core.epoch cimport shuffle
@@ -22,15 +20,12 @@ cnp.import_array()
 cdef class Held:
     """Samples held out, and room to take their cost in."""
 
-    def __dealloc__(self):
-        PyMem_RawFree(self.work)
-
     cdef double judge(self, const Layout* net, const real* parameters, double* accuracy) noexcept nogil:
         """The mean cost of the samples, as Engine._cost_of has it, and where they have labels stopping.accuracy."""
         cdef real* out = <real*>self.outputs.data if self.outputs is not None else NULL
         cdef double cost
         repack(self.packed, net, parameters)
-        cost = self.packed.evaluate(&net.cost, &self.data, self.rows, out, self.work)
+        cost = self.packed.evaluate(&net.cost, &self.data, self.rows, out, self.scratch.start)
         if out != NULL:
             accuracy[0] = share_right(self.data.m, net.sizes[net.n_layers], <const real*>out, self.data.labels)
         return cost / self.data.m
@@ -45,9 +40,7 @@ cdef Held new_held(const Layout* net, cnp.ndarray parameters, X, cnp.ndarray Y):
     held.rows = min(held.data.m, <Py_ssize_t>INFERENCE_ROWS)
     held.packed = (new_packed[float](net, <const float*>parameters.data, False) if single else
                    new_packed[double](net, <const double*>parameters.data, False))
-    held.work = PyMem_RawMalloc(held.packed.work_bytes(held.rows, parameters.itemsize))
-    if held.work == NULL:
-        raise MemoryError("no memory to validate")
+    held.scratch = Scratch(held.packed.work_bytes(held.rows, parameters.itemsize))
     return held
 
 
@@ -103,7 +96,7 @@ cdef void watch(Course* course, Py_ssize_t n, double cost, const real* parameter
         course.cost = cost
         for i in range(n):
             best[i] = parameters[i]
-    if cost < course.reference - course.min_delta:
+    if cost < course.reference - course.least_fall:
         course.reference, course.waited = cost, 0
     else:
         course.waited += 1

@@ -1,7 +1,6 @@
 """A packed net that can be called but not changed: the engine of FrozenNetwork."""
 
 cimport numpy as cnp
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from libc.stdint cimport uintptr_t
 
 import numpy as np
@@ -9,9 +8,9 @@ import numpy as np
 from fastnet._core import plan as planning
 
 from fastnet._core.capsule cimport capsule_of
-from fastnet._core.kernels cimport NARROW, Data, PackedNet, predict_narrow
+from fastnet._core.kernels cimport MAX_NARROW, Data, PackedNet, predict_narrow
 from fastnet._core.laps cimport enter, leave, step_begins
-from fastnet._core.layout cimport Layout, free_layout, new_layout
+from fastnet._core.layout cimport Layout, Scratch, free_layout, new_layout
 from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed, rows_of
 from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_jacobian, is_matrix, is_target, is_target_matrix, is_vector
@@ -43,7 +42,7 @@ cdef class FrozenEngine:
         else:
             self.packed = new_packed[double](self.layout, <const double*>parameters.data, True)
         self.n_parameters = self.layout.n_parameters
-        self.narrow = max(sizes) <= NARROW
+        self.narrow = max(sizes) <= MAX_NARROW
         self.sizes = sizes
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]
@@ -284,17 +283,15 @@ cdef class FrozenEngine:
         cdef Py_ssize_t rows = max(1, min(m, ROWS))
         cdef Py_ssize_t n_bytes = self.packed.work_bytes(rows, sizeof(real))
         cdef void* work = stack
+        cdef Scratch scratch
         if n_bytes > STACK_BYTES:
-            work = PyMem_RawMalloc(n_bytes)
-            if work == NULL:
-                raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+            scratch = Scratch(n_bytes)
+            work = scratch.start
         if 2.0 * m * self.n_parameters < GIL_FLOPS:
             self.packed.predict(net, &data, rows, out, work)
         else:
             with nogil:
                 self.packed.predict(net, &data, rows, out, work)
-        if n_bytes > STACK_BYTES:
-            PyMem_RawFree(work)
         return 0
 
     cdef int run_watched(self, Py_ssize_t m, const real* x, real* out) except -1:
@@ -344,10 +341,10 @@ cdef class FrozenEngine:
         cdef char stack[STACK_BYTES]
         cdef Py_ssize_t n_bytes = self.packed.workspace(m, self.single)
         cdef void* work = stack
+        cdef Scratch scratch
         if n_bytes > STACK_BYTES:
-            work = PyMem_RawMalloc(n_bytes)
-            if work == NULL:
-                raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+            scratch = Scratch(n_bytes)
+            work = scratch.start
         cdef const PackedNet* net = &self.packed.net
         cdef PackedNet watched
         cdef Recorder recorder = current() if open_profiles else None
@@ -365,8 +362,6 @@ cdef class FrozenEngine:
                 self.packed.differentiate(net, wanted, m, x, v, y, out, work)
         if recorder is not None:
             recorder.close(region)
-        if n_bytes > STACK_BYTES:
-            PyMem_RawFree(work)
         return 0
 
 

@@ -56,6 +56,7 @@ cdef extern from "fastnet_kernels.h" nogil:
     enum:
         F32 "FASTNET_F32"
         F64 "FASTNET_F64"
+        MAX_STATES "FASTNET_MAX_STATES"
 
     ctypedef struct Progress "fastnet_progress":
         Py_ssize_t rows, steps
@@ -109,7 +110,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         Barrier* barrier
         unsigned crowded
 
-    int NARROW "FASTNET_NARROW"
+    int MAX_NARROW "FASTNET_NARROW"
 
     ctypedef struct PackedNet "fastnet_net":
         size_t n_layers, width
@@ -152,7 +153,6 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*exp)(size_t n, const float* x, float* y) noexcept nogil
         void (*log)(size_t n, const float* x, float* y) noexcept nogil
         void (*log1p)(size_t n, const float* x, float* y) noexcept nogil
-        void (*axpy)(size_t n, float alpha, const float* x, float* y) noexcept nogil
         int (*all_finite)(size_t n, const float* x) noexcept nogil
         size_t (*padded)(size_t n) noexcept nogil
         void (*pack)(size_t lanes, size_t depth, const float* w, size_t lane_stride, size_t depth_stride,
@@ -206,7 +206,6 @@ cdef extern from "fastnet_kernels.h" nogil:
         void (*exp)(size_t n, const double* x, double* y) noexcept nogil
         void (*log)(size_t n, const double* x, double* y) noexcept nogil
         void (*log1p)(size_t n, const double* x, double* y) noexcept nogil
-        void (*axpy)(size_t n, double alpha, const double* x, double* y) noexcept nogil
         int (*all_finite)(size_t n, const double* x) noexcept nogil
         size_t (*padded)(size_t n) noexcept nogil
         void (*pack)(size_t lanes, size_t depth, const double* w, size_t lane_stride, size_t depth_stride,
@@ -337,14 +336,6 @@ cdef inline void logarithm(bint of_one_plus, Py_ssize_t n, const real* x, real* 
         (f64[0].log1p if of_one_plus else f64[0].log)(n, x, y)
 
 
-cdef inline void axpy(Py_ssize_t n, real alpha, const real* x, real* y) noexcept nogil:
-    """y += alpha x, for n values."""
-    if real is float:
-        f32[0].axpy(n, alpha, x, y)
-    else:
-        f64[0].axpy(n, alpha, x, y)
-
-
 cdef inline bint all_finite(Py_ssize_t n, const real* x) noexcept nogil:
     """Whether none of n values is NaN or infinite."""
     if real is float:
@@ -367,16 +358,6 @@ cdef inline size_t padded_by(const void* kernels, size_t n, real* dummy=NULL) no
         return (<const fastnet_kernels_f32*>kernels).padded(n)
     else:
         return (<const fastnet_kernels_f64*>kernels).padded(n)
-
-
-cdef inline void pack(
-    size_t lanes, size_t depth, const real* w, size_t lane_stride, size_t depth_stride, real* packed,
-) noexcept nogil:
-    """w into panels (src_c/packing.inc)."""
-    if real is float:
-        f32[0].pack(lanes, depth, w, lane_stride, depth_stride, packed)
-    else:
-        f64[0].pack(lanes, depth, w, lane_stride, depth_stride, packed)
 
 
 cdef inline void pack_by(

@@ -1,7 +1,5 @@
 """How a net lies in memory: the flat parameter vector, and the work space of one call."""
 
-from libc.stddef cimport size_t
-
 from fastnet._core.laps cimport Table
 
 cdef extern from "fastnet_kernels.h" nogil:
@@ -49,6 +47,12 @@ cdef inline void* take(char* base, Py_ssize_t* used, Py_ssize_t n_bytes) noexcep
 
 cdef Layout* new_layout(tuple sizes, tuple activation) except NULL
 cdef void free_layout(Layout* layout) noexcept
+
+
+cdef class Scratch:
+    """Memory for one call, or for as long as its owner lives; freed with the object."""
+    cdef void* memory
+    cdef char* start           # aligned
 
 
 cdef class Drops:

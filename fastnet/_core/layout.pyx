@@ -44,6 +44,18 @@ cdef void free_layout(Layout* layout) noexcept:
         PyMem_Free(layout)
 
 
+cdef class Scratch:
+
+    def __cinit__(self, Py_ssize_t n_bytes):
+        self.memory = PyMem_RawMalloc(n_bytes + ALIGNMENT)
+        if self.memory == NULL:
+            raise MemoryError(f"no memory for a work space of {n_bytes} bytes")
+        self.start = <char*>aligned(<uintptr_t>self.memory)
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
+
+
 cdef class Workspace:
     """Buffers for `rows` samples at a time; freed with the object."""
 

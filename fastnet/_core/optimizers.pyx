@@ -9,7 +9,7 @@ from libc.math cimport INFINITY
 
 import numpy as np
 
-from fastnet._core.kernels cimport Running, Update, begin_step, clip_factor, max_norm, sum_of_squares, update_slice
+from fastnet._core.kernels cimport MAX_STATES, Running, Update, begin_step, clip_factor, max_norm, sum_of_squares, update_slice
 from fastnet._core.types cimport real
 from fastnet._core import kernels
 cimport numpy as cnp
@@ -60,7 +60,7 @@ cdef class Updater:
 
 
 cdef apply_typed(const Update* update, cnp.ndarray g, cnp.ndarray w, list states, real* dummy=NULL):
-    cdef real* state[3]
+    cdef real* state[MAX_STATES]
     cdef Py_ssize_t i, n = w.size
     cdef const real* gradient = <const real*>g.data
     cdef real* weights = <real*>w.data

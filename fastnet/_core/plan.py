@@ -7,6 +7,8 @@ FASTNET_PATH=plain switches the fast paths off: the plain engine then does every
 import os
 from typing import NamedTuple
 
+from fastnet._core import kernels
+
 # Samples of one block of a batch; above, gradients of blocks are added up.  At batch 512, GFLOP/s with blocks of
 # 128 and of 512 rows: [784, 30, 10] 91, 85; [784, 100, 10] 93, 75; [64, 128, 128, 10] 92, 79 -- activations and
 # errors of 128 rows stay in the second-level cache -- but [784, 512, 512, 10] 98, 103: there the weights don't.
@@ -233,7 +235,8 @@ class InferencePlan(NamedTuple):
 # 0.69, 0.99, 1.30; [64, 128, 128, 10] 0.80, 1.14, 1.15; [784, 512, 512, 10] 1.14, 1.58, 2.09.
 PACK_FROM = 16
 DERIVE_FROM = 8                # the same of derivatives, counted
-NARROW = 64                    # FASTNET_NARROW: up to here samples lie in lanes
+NARROW = kernels.NARROW        # up to here samples lie in lanes
+PLAIN_ROWS = 256               # of a block of the plain engine: its activations stay in the caches
 INFERENCE_ROWS = 96            # activations of a block stay in the second-level cache
 THREAD_FLOPS = 2_000_000       # a thread takes some 20 microseconds to start: less work than this is not shared
 
@@ -255,7 +258,7 @@ def plan_inference(sizes, m, threads=1, python=False):
     InferencePlan
     """
     if python or not fast_paths():
-        return InferencePlan("plain", max(1, min(m, 256)), 1)
+        return InferencePlan("plain", max(1, min(m, PLAIN_ROWS)), 1)
     if m < PACK_FROM:
         return InferencePlan("samples", 1, 1)
     path = "narrow" if max(sizes) <= NARROW else "tiles"

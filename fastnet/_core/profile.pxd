@@ -42,7 +42,10 @@ cdef class Recorder:
     cdef void close(self, Region region)
     cdef void passed(self, Region region)
     cdef Recorder child(self, Py_ssize_t number)
+    cdef forget(self)
     cdef void keep(self, str name, uint64_t start, uint64_t end)
 
 cdef int open_profiles         # in all threads
 cdef Recorder current()        # of this thread, or None
+cdef Region watch(Recorder recorder, object owner, str kind, str path, const Layout* net, bint single, Layout* watched)
+cdef void unwatch(Recorder recorder, Region region)

@@ -158,6 +158,8 @@ cdef class Recorder:
 
     def exit_span(self):
         cdef uint64_t now = ticks(), passed
+        if not self.depth:             # the profile was closed within the span
+            return
         self.depth -= 1
         if self.depth >= DEEPEST:
             return
@@ -215,9 +217,16 @@ cdef class Recorder:
             self.exit_span()
         self.ended = ticks()
         recorder_here = NULL
-        self.owner = None
+        self.forget()
         open_profiles -= 1
         Py_DECREF(self)
+
+    cdef forget(self):
+        """Keep nothing of whose regions they are, which are whole runs and their samples."""
+        cdef Recorder child
+        self.owner = self.last = None
+        for child in self.children:
+            child.forget()
 
     def work_for(self):
         """Become the recorder of a thread that lives for one call."""
@@ -236,6 +245,23 @@ cdef class Recorder:
 
 cdef Recorder current():
     return <Recorder>recorder_here if recorder_here != NULL else None
+
+
+cdef Region watch(Recorder recorder, object owner, str kind, str path, const Layout* net, bint single, Layout* watched):
+    """A copy of the layout that takes time, and the region entered, where there is a recorder: `current` as the call
+    began.  It stays that until `unwatch`, though Python functions that are called between may close the profile."""
+    cdef Region region
+    watched[0] = net[0]
+    if recorder is None:
+        return None
+    region = recorder.open(owner, kind, path, net, single)
+    watched.profile = &region.table
+    return region
+
+
+cdef void unwatch(Recorder recorder, Region region):
+    if recorder is not None:
+        recorder.close(region)
 
 
 def recorder():

@@ -27,12 +27,13 @@ from fastnet._core.costs cimport set_cost
 from fastnet._core.epoch cimport Buffers, run_epoch
 from fastnet._core.epochs cimport Course, Held, new_held, train_epochs
 from fastnet._core.descent cimport LayerDescent
-from fastnet._core.kernels cimport Data, Descent, Progress, Running
+from fastnet._core.kernels cimport MAX_STATES, Data, Descent, Progress, Running
 from fastnet._core.laps cimport PACK, UNPACK, Table, enter, lap, leave
 from fastnet._core.layout cimport Drops, Layout, Workspace, free_layout, new_layout
 from fastnet._core.optimizers cimport Updater
 from fastnet._core.profile cimport Recorder, Region, current, open_profiles
 from fastnet._core.samples cimport Compressed, data_of
+from fastnet._core.single cimport ROW_FLOPS, SIGNAL_FLOPS
 from fastnet._core.trainer cimport Trainer, new_trainer
 from fastnet._core.types cimport real
 from fastnet._core.window cimport Window, window_over
@@ -47,8 +48,6 @@ cdef extern from "pythread.h" nogil:
     void PyThread_release_lock(PyThread_type_lock)
 
 cdef enum:
-    SIGNAL_FLOPS = 500_000_000  # some 10 ms: how often Ctrl-C is looked for
-    ROW_FLOPS = 2000            # what a row costs beside its products, in flops: a tiny net's epoch is little else
     TRIED_AGAIN = 128           # stretches until the slower way is tried again: on a busy processor a trial may take 10 ms
     TRIAL = 8                   # a trial is this part of a stretch
 
@@ -82,7 +81,8 @@ cdef class Run:
     cdef cnp.ndarray costs                 # (3, epochs) of the epochs of one call: cost, validation cost, accuracy
     cdef Held held                         # the samples to validate on there
     cdef Py_ssize_t n_passed               # how many of them came to a finite end
-    cdef PyThread_type_lock* locks         # one for each thread but this one
+    cdef PyThread_type_lock* locks         # (n_locks,) one for each thread but this one
+    cdef Py_ssize_t n_locks
     cdef list threads
     cdef tuple read                        # what the kernels read now, kept alive
     cdef Window window                     # over samples that they can't read where they lie; the job's data
@@ -106,7 +106,7 @@ cdef class Run:
         set_cost(&self.net.cost, cost)
         self.parameters = parameters
         self.single = parameters.dtype == np.float32
-        self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters))
+        self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS))
         self.plan, self.recipe = plan, recipe
         self.threads = []
         self.tables = <Table**>PyMem_RawCalloc(plan.shares, sizeof(Table*))
@@ -151,42 +151,52 @@ cdef class Run:
             self.layers[l].mask = NULL if mask is None else <const void*>(<cnp.ndarray>mask).data
 
     cdef start_threads(self, Py_ssize_t others):
-        cdef Py_ssize_t i
         if not others:
             return
         self.locks = <PyThread_type_lock*>PyMem_RawCalloc(others, sizeof(PyThread_type_lock))
         if self.locks == NULL:
             raise MemoryError("no memory for the locks of threads")
-        for i in range(others):
-            self.locks[i] = PyThread_allocate_lock()
-            if self.locks[i] == NULL:
-                raise MemoryError("no lock for a thread")
-            PyThread_acquire_lock(self.locks[i], 1)
-            self.threads.append(threading.Thread(target=self._work, args=(i + 1,), daemon=True))
-        for thread in self.threads:
-            thread.start()
+        try:
+            while self.n_locks < others:
+                self.start_thread()
+        except BaseException:
+            self.close()
+            raise
+
+    cdef start_thread(self):
+        cdef PyThread_type_lock lock = PyThread_allocate_lock()
+        if lock == NULL:
+            raise MemoryError("no lock for a thread")
+        PyThread_acquire_lock(lock, 1)
+        self.locks[self.n_locks] = lock
+        self.n_locks += 1
+        thread = threading.Thread(target=self._work, args=(self.n_locks,), daemon=True)
+        self.threads.append(thread)
+        thread.start()
 
     def __dealloc__(self):
         cdef Py_ssize_t i
-        if self.locks != NULL:
-            for i in range(self.trainer.packed.shares - 1):
-                if self.locks[i] != NULL:
-                    PyThread_free_lock(self.locks[i])
-            PyMem_RawFree(self.locks)
+        for i in range(self.n_locks):          # the garbage collector may have taken the trainer before
+            PyThread_free_lock(self.locks[i])
+        PyMem_RawFree(self.locks)
         PyMem_RawFree(self.layers)
         PyMem_RawFree(self.tables)
         free_layout(self.net)
 
     def close(self):
-        """End the threads.  A run that has none may be left to the garbage collector."""
+        """End the threads.  A run that has none may be left to the garbage collector.
+
+        They end by themselves once their locks are released, whatever becomes of waiting for them.
+        """
         cdef Py_ssize_t i
-        if self.threads:
-            self.job.done = True
-            for i in range(len(self.threads)):
-                PyThread_release_lock(self.locks[i])
-            for thread in self.threads:
+        cdef list threads = self.threads
+        self.threads = []
+        self.job.done = True
+        for i in range(len(threads)):
+            PyThread_release_lock(self.locks[i])
+        for thread in threads:
+            if thread.ident is not None:       # it was started
                 thread.join()
-            self.threads = []
 
     # -- what an optimizer remembers ------------------------------------------
 
@@ -301,6 +311,7 @@ cdef class Run:
         self.window.move(self.before, min(self.before + self.window.rows, len(self.read[0])))
         self.job.data = self.window.data
         self.job.progress.rows = 0
+
     cdef look_up(self):
         """Between two stretches: whether to go on."""
         PyErr_CheckSignals()
@@ -458,7 +469,7 @@ cdef class Run:
                                        a=self.work.a, delta=self.work.delta, chance=NULL)
         cdef Chance chance
         cdef real* nabla = <real*>self.nabla.data if self.nabla is not None else NULL
-        cdef real* states[3]
+        cdef real* states[MAX_STATES]
         cdef Job* job = &self.job
         cdef Layout net = self.net[0]
         cdef Py_ssize_t s

@@ -15,3 +15,4 @@ cdef class Compressed:
     cdef readonly bint direct              # values are of it and count once, columns int32: kernels read them where they lie
 
 cdef Data data_of(X, cnp.ndarray Y, order, cnp.ndarray weight)
+cdef Data rows_from(X, cnp.ndarray Y, cnp.ndarray weight, Py_ssize_t start, Py_ssize_t stop)

@@ -1,6 +1,7 @@
 """A data set as the kernels take it: dense rows, or compressed ones that leave zeros out."""
 
 cimport numpy as cnp
+from libc.string cimport memcpy
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from fastnet._core.rows cimport Rows
 from fastnet._core.types cimport real
 
 cnp.import_array()
+
+cdef enum:
+    COPIED = 4096               # values copied at a time
 
 SPOTS = 16                      # blocks of a set in a file that its zeros are counted in
 
@@ -137,13 +141,30 @@ cdef compress_into(cnp.ndarray X, Compressed rows):
 
 
 cdef fill(cnp.ndarray X, Compressed rows, real* dummy=NULL):
-    cdef Py_ssize_t m = X.shape[0], p = X.shape[1]
+    """From a copy of a few rows after the other, counted again: other threads may write to X meanwhile, and there is
+    no room for more than was counted."""
+    cdef Py_ssize_t i, start = 0, end = 0, count, found, m = X.shape[0], p = X.shape[1], room = rows.values.shape[0]
+    cdef Py_ssize_t at_once = max(1, min(m, COPIED // p))
     cdef Py_ssize_t* starts = <Py_ssize_t*>rows.starts.data
     cdef int* columns = <int*>rows.columns.data
     cdef real* values = <real*>rows.values.data
     cdef const real* x = <const real*>X.data
+    cdef cnp.ndarray copied = np.empty((at_once, p), X.dtype)
+    cdef real* copy = <real*>copied.data
+    starts[0] = 0
     with nogil:
-        compress(m, p, x, starts, columns, values)
+        while start < m:
+            count = min(at_once, m - start)
+            memcpy(copy, x + start * p, count * p * sizeof(real))
+            found = count_nonzero(count * p, copy)
+            if end + found > room:
+                break
+            compress(count, p, copy, starts + start, columns + end, values + end)
+            for i in range(count + 1):
+                starts[start + i] += end
+            start, end = start + count, end + found
+    if start < m or end != room:
+        raise RuntimeError("X was changed while its zeros were left out")
 
 
 cdef Data data_of(X, cnp.ndarray Y, order, cnp.ndarray weight):
@@ -162,4 +183,21 @@ cdef Data data_of(X, cnp.ndarray Y, order, cnp.ndarray weight):
     data.labels = <Py_ssize_t*>Y.data if Y.ndim == 1 else NULL
     data.weight = NULL if weight is None else <void*>weight.data
     data.order = NULL if order is None else <Py_ssize_t*>(<cnp.ndarray>order).data
+    return data
+
+
+cdef Data rows_from(X, cnp.ndarray Y, cnp.ndarray weight, Py_ssize_t start, Py_ssize_t stop):
+    """Rows start ... stop of the same, as they stand."""
+    cdef Data data = data_of(X, Y, None, weight)
+    if data.starts != NULL:
+        data.starts += start
+    else:
+        data.x = <char*>data.x + start * (<cnp.ndarray>X).strides[0]
+    if data.labels != NULL:
+        data.labels += start
+    else:
+        data.y = <char*>data.y + start * Y.strides[0]
+    if data.weight != NULL:
+        data.weight = <char*>data.weight + start * weight.strides[0]
+    data.m = stop - start
     return data

@@ -6,6 +6,8 @@ cimport numpy as cnp
 
 cdef enum:
     GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
+    SIGNAL_FLOPS = 500_000_000  # some 10 ms: how often Ctrl-C is looked for
+    ROW_FLOPS = 2000            # what a row costs beside its products, in flops: a tiny net's epoch is little else
     STACK_BYTES = 32768         # work space of a call up to this size lies on the stack
 
 

@@ -1,6 +1,6 @@
 """A net packed for the fast training paths."""
 
-from fastnet._core.kernels cimport Barrier, Data, Descent, Progress, TrainerLayer, TrainerNet
+from fastnet._core.kernels cimport Barrier, Data, Descent, Progress, TrainerNet
 from fastnet._core.layout cimport Layout
 from fastnet._core.types cimport real
 

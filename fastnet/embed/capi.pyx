@@ -245,7 +245,8 @@ cdef int fastnet_model_value_and_gradient_f32_checked(
     const fastnet_model* model, size_t m, const float* parameters, size_t n_parameters, const float* x, size_t n_x, const
     float* y, size_t n_y, double* cost, float* gradient, size_t n_gradient, void* workspace, size_t n_bytes
 ) noexcept nogil:
-    return c_model_value_and_gradient_f32_checked(model, m, parameters, n_parameters, x, n_x, y, n_y, cost, gradient, n_gradient, workspace, n_bytes)
+    return c_model_value_and_gradient_f32_checked(
+        model, m, parameters, n_parameters, x, n_x, y, n_y, cost, gradient, n_gradient, workspace, n_bytes)
 
 cdef int fastnet_model_vjp_f32_checked(
     const fastnet_model* model, size_t m, const float* parameters, size_t n_parameters, const float* x, size_t n_x, const
@@ -295,7 +296,8 @@ cdef int fastnet_model_value_and_gradient_f64_checked(
     const fastnet_model* model, size_t m, const double* parameters, size_t n_parameters, const double* x, size_t n_x, const
     double* y, size_t n_y, double* cost, double* gradient, size_t n_gradient, void* workspace, size_t n_bytes
 ) noexcept nogil:
-    return c_model_value_and_gradient_f64_checked(model, m, parameters, n_parameters, x, n_x, y, n_y, cost, gradient, n_gradient, workspace, n_bytes)
+    return c_model_value_and_gradient_f64_checked(
+        model, m, parameters, n_parameters, x, n_x, y, n_y, cost, gradient, n_gradient, workspace, n_bytes)
 
 cdef int fastnet_model_vjp_f64_checked(
     const fastnet_model* model, size_t m, const double* parameters, size_t n_parameters, const double* x, size_t n_x, const

@@ -27,7 +27,20 @@ def export_fortran(frozen, path, name, selftest):
     if re.fullmatch(TAKEN, name, re.IGNORECASE):
         raise ValueError(f"name must not be one of the module's own names; got {name!r}")
     net = Net(frozen, name)
-    write_text([(path, module(net))] + ([] if selftest is None else [(selftest, program(net))]))
+    text = module(net)
+    if name.lower() in called(text.partition("\ncontains\n")[2]) | called(PROGRAM) | {"iso_fortran_env"}:
+        raise ValueError(f"name must not be that of a procedure or module that the module uses; got {name!r}")
+    write_text([(path, text)] + ([] if selftest is None else [(selftest, program(net))]))
+
+
+def called(text):
+    """What Fortran code writes before a parenthesis and does not declare, in lower case: procedures, and keywords."""
+    code, declared = re.sub("!.*", "", text.lower()), set()
+    for names in re.findall("::(.*)", code):
+        while "(" in names:
+            names = re.sub(r"\([^()]*\)", "", names)
+        declared.update(re.findall(r"[a-z]\w*", names))
+    return set(re.findall(r"\b([a-z]\w*) *\(", code)) - declared
 
 
 def module(net):

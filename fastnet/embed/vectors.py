@@ -137,7 +137,8 @@ def c_selftest(writer):
         ("double", "jacobians_off", found.jacobian_tolerance), ("double", "products_off", found.product_tolerance)))
     n_in, n_out = net.sizes[0], net.sizes[-1]
     text = SELFTEST.format(m=len(found.x), tables=tables, n_in=n_in, n_out=n_out, size=n_in * n_out, n_rows=len(found.rows),
-                           rows="\n    ".join(wrap(", ".join(map(str, found.rows)))), batch=2 * writer.lanes - 1 if writer.in_lanes else len(found.x),
+                           rows="\n    ".join(wrap(", ".join(map(str, found.rows)))),
+                           batch=2 * writer.lanes - 1 if writer.in_lanes else len(found.x),
                            work=", NET_test_work" if writer.by_caller else "",
                            static_work=f"\nstatic REAL NET_test_work[{writer.derivatives}];" if writer.by_caller else "")
     return [text.replace('"NET_: ', f'"{net.name}: ')]

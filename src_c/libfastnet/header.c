@@ -112,9 +112,10 @@ static int read_layout(const fastnet_metadata *found, uint64_t n_bytes, fastnet_
 {
     const fastnet_text *value = found->value;
     fastnet_layout *layout = &header->layout;
-    header->itemsize = fastnet_text_is(value[FASTNET_KEY_DTYPE], "float32") ? 4 : fastnet_text_is(value[FASTNET_KEY_DTYPE], "float64") ? 8 : 0;
+    const fastnet_text dtype = value[FASTNET_KEY_DTYPE];
+    header->itemsize = fastnet_text_is(dtype, "float32") ? 4 : fastnet_text_is(dtype, "float64") ? 8 : 0;
     if (!header->itemsize)
-        return fastnet_fail(failure, FASTNET_ERROR_FORMAT, "dtype must be float32 or float64; got %.*s", FASTNET_QUOTED(value[FASTNET_KEY_DTYPE]));
+        return fastnet_fail(failure, FASTNET_ERROR_FORMAT, "dtype must be float32 or float64; got %.*s", FASTNET_QUOTED(dtype));
     if (n_bytes % header->itemsize)
         return fastnet_fail(failure, FASTNET_ERROR_DAMAGED, "damaged: %" PRIu64 " bytes of data", n_bytes);
     if (n_bytes > PTRDIFF_MAX / 256)                    /* narrow layers take up to 64 times as much, packed */

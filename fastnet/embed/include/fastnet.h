@@ -4,8 +4,9 @@
  * installed package.  docs/embedding.md has examples of both.
  *
  * What holds for every function below: row-major arrays without padding, a sample a row; float in *_f32,
- * double in *_f64; nothing is allocated, nothing global is read or changed, no Python lock is needed, and
- * any number of threads may call at once, each with a work space of its own.
+ * double in *_f64; no Python lock is needed, and any number of threads may call at once, each with a work
+ * space of its own.  Nothing is allocated, and nothing global is read or changed, but where a net is opened
+ * or a model made: these ask for the processor's instructions, opening for FASTNET_CPU and memory too.
  *
  * Functions come in two kinds.  The plain ones check nothing: what they are given must be right.  Those
  * named *_checked take the length of every array, in values, and of the work space, in bytes, and return

@@ -56,7 +56,8 @@ static inline int import_fastnet(void)
     return 0;
 }
 
-/* What lies in a capsule of this name, or in the attribute `capsule` of any other object. */
+/* What lies in a capsule of this name, or in the attribute `capsule` of any other object; NULL with TypeError set where
+ * there is none, or with what looking for it raised. */
 static inline const void *fastnet_from_capsule(PyObject *object, const char *name)
 {
     const void *found;
@@ -67,7 +68,7 @@ static inline const void *fastnet_from_capsule(PyObject *object, const char *nam
         capsule = PyObject_GetAttrString(object, "capsule");
     found = capsule && PyCapsule_IsValid(capsule, name) ? PyCapsule_GetPointer(capsule, name) : NULL;
     Py_XDECREF(capsule);
-    if (!found)
+    if (!found && (!PyErr_Occurred() || PyErr_ExceptionMatches(PyExc_AttributeError)))
         PyErr_Format(PyExc_TypeError, "expected an object with a capsule named %s; got %.80s", name, Py_TYPE(object)->tp_name);
     return found;
 }
