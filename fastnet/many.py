@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 
 from fastnet import _checks, _checks_many, tables, training
+from fastnet._checks_data import check_places
 from fastnet.callbacks import Count, delay_of
 from fastnet.network import Network
 
@@ -260,6 +261,8 @@ class Data:
 
     def __init__(self, X, Y, specs):
         self.sparse = hasattr(X, "tocsr")
+        if self.sparse:
+            check_places("X", X)
         self.X = X.tocsr() if self.sparse else _checks.as_numbers("X", X)
         self.Y = np.asarray(Y)
         self.m = self.X.shape[0] if self.X.ndim else 0
