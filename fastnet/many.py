@@ -264,7 +264,7 @@ class Data:
         if self.sparse:
             check_places("X", X)
         self.X = X.tocsr() if self.sparse else _checks.as_numbers("X", X)
-        self.Y = np.asarray(Y)
+        self.Y = _checks_many.as_targets(Y)
         self.m = self.X.shape[0] if self.X.ndim else 0
         self.converted, self.checked, self.parts, self.waiting = {}, {}, {}, {}
         self.lock = threading.Lock()

@@ -28,12 +28,13 @@ def data(rng):
     return X, (X[:, 0] > 0) + (X[:, 1] > 0).astype(int)
 
 
-def alone(data, spec, rows=slice(None)):
+def alone(data, spec, rows=None):
     """What the spec says, by Network and fit."""
     given = {**COMMON, "sizes": SIZES, **spec}
     net = fn.Network(**{name: given.pop(name) for name in ("sizes", "activation", "output", "cost", "dtype") if name in given},
                      seed=spec["seed"])
-    history = net.fit(data[0][rows], data[1][rows], **given, progress=False)
+    X, Y = data if rows is None else (part[rows] for part in data)
+    history = net.fit(X, Y, **given, progress=False)
     return net, history
 
 
@@ -311,3 +312,36 @@ def test_progress_is_tqdms_where_that_is_installed(data, capsys):
     pytest.importorskip("tqdm")
     fn.fit_many(fn.grid(seed=range(7)), *data, sizes=SIZES, threads=2, progress=True, **COMMON)
     assert "7/7" in capsys.readouterr().err
+
+
+def kinds_of_targets():
+    """Y as fit takes it, with what its net needs."""
+    pandas = pytest.importorskip("pandas")
+    labels, words = np.arange(60) % 3, np.array(["a", "b", "c"])[np.arange(60) % 3]
+    several = [["a"], ["a", "b"], ["b"], ["c", "a"]] * 15
+    pairs = [["a", "b"], ["a", "c"], ["b", "c"]] * 20
+    sigmoid = {"output": "sigmoid", "cost": "cross_entropy"}
+    return {"lists of labels": (several, sigmoid), "lists of as many labels each": (pairs, sigmoid), "sets": ([set(row) for row in several], sigmoid),
+            "lists of numbers of classes": ([[1], [1, 2], [3], [0]] * 15, {**sigmoid, "sizes": [4, 6, 4], "classes": "auto"}),
+            "a list of words": (words.tolist(), {}), "a column of words": (pandas.Series(words), {}),
+            "nullable labels": (pandas.Series(labels, dtype="Int64"), {}), "categories": (pandas.Series(words, dtype="category"), {}),
+            "nullable columns": (pandas.DataFrame({name: pandas.array(labels == j, dtype="Float64") for j, name in enumerate("abc")}), {})}
+
+
+@pytest.mark.parametrize("kind", ["lists of labels", "lists of as many labels each", "sets", "lists of numbers of classes", "a list of words",
+                                  "a column of words", "nullable labels", "categories", "nullable columns"])
+def test_targets_may_be_all_that_fit_takes(kind, data):
+    Y, own = kinds_of_targets()[kind]
+    net, _ = alone((data[0], Y), {"seed": 1, **own})
+    [fit] = fn.fit_many([{"seed": 1}], data[0], Y, **{**COMMON, "sizes": SIZES, **own})
+    assert fit.net.parameters.tobytes() == net.parameters.tobytes() and fit.net.classes == net.classes
+    found = fn.cross_validate({"seed": 1}, data[0], Y, folds=[(np.arange(60), np.arange(60))], **{**COMMON, "sizes": SIZES, **own})
+    assert found.folds[0].fit.net.parameters.tobytes() == net.parameters.tobytes()
+    fn.cross_validate({}, data[0], Y, folds=2, **{**COMMON, "sizes": SIZES, **own, "epochs": 1})
+
+
+def test_masked_targets_are_refused_not_read(data):
+    Y = np.ma.array(data[1], mask=data[1] == 2)
+    for use in (lambda: fn.fit_many([{}], data[0], Y, sizes=SIZES), lambda: fn.cross_validate({"sizes": SIZES}, data[0], Y)):
+        with pytest.raises(TypeError, match="Y must not be masked"):
+            use()
