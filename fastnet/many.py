@@ -86,7 +86,7 @@ def fit_many(nets, X, Y, *, threads=1, progress=None, **options):
 
     Notes
     -----
-    X is converted to the dtype of the nets once.  Nets with the same array of rows share one copy of these, which
+    X is converted to the dtype of the nets once, but for nets that scale.  Nets with the same array of rows share one copy of these, which
     is made when the first of them is due and dropped after the last.  Callbacks and metrics are called by the
     thread that trains the net; what they raise is that net's error.
 
@@ -268,7 +268,8 @@ class Data:
         self.m = self.X.shape[0] if self.X.ndim else 0
         self.converted, self.checked, self.parts, self.waiting = {}, {}, {}, {}
         self.lock = threading.Lock()
-        _checks_many.check_cells(self.X, self.Y)                # the bad cell of the last fold, before the first is trained
+        if not any(spec.get(name) is not None for _, spec, _ in specs for name in ("sample_weight", "class_weight")):
+            _checks_many.check_cells(self.X, self.Y)            # the bad cell of the last fold, before the first is trained
         for number, (net, spec, own) in enumerate(specs):
             for name in _checks_many.ROWS:
                 rows = spec.get(name)
@@ -279,7 +280,9 @@ class Data:
                     self.waiting[id(rows)] = self.waiting.get(id(rows), 0) + 1
 
     def whole(self, dtype):
-        """(X, Y), X in the nets' dtype."""
+        """(X, Y), X in the nets' dtype; None: as it was given, to be scaled before it is converted."""
+        if dtype is None:
+            return self.X, self.Y
         with self.lock:
             if dtype not in self.converted:
                 self.converted[dtype] = self.X.astype(dtype, copy=False) if self.sparse else _checks.as_dtype(self.X, dtype)
@@ -310,13 +313,14 @@ class Data:
         options = {**Network.fit.__kwdefaults__, "threads": 1, "progress": False,
                    **{name: spec[name] for name in _checks_many.FIT_OPTIONS if name in spec}}
         rows, held = spec.get("rows"), spec.get("validation_rows")
-        X, Y = self.whole(net.dtype) if rows is None else self.part(rows, net.dtype)
+        dtype = net.dtype if net.scaling is options["scale"] is None else None
+        X, Y = self.whole(dtype) if rows is None else self.part(rows, dtype)
         if rows is not None and options["sample_weight"] is not None:
             options["sample_weight"] = np.asarray(options["sample_weight"])[self.checked[id(rows)]]
         if held is not None:
             if options["validation"] is not None:
                 raise ValueError("validation must not be given beside validation_rows")
-            options["validation"] = self.part(held, net.dtype)
+            options["validation"] = self.part(held, dtype)
         return training.prepared(net, X, Y, **options)
 
 

@@ -345,3 +345,33 @@ def test_masked_targets_are_refused_not_read(data):
     for use in (lambda: fn.fit_many([{}], data[0], Y, sizes=SIZES), lambda: fn.cross_validate({"sizes": SIZES}, data[0], Y)):
         with pytest.raises(TypeError, match="Y must not be masked"):
             use()
+
+
+def test_nets_that_scale_learn_from_the_data_as_they_are_not_from_their_float32(rng):
+    X = 1.7e9 + 60 * rng.random((60, 1))             # times in s, of which float32 keeps steps of 128
+    Y = (X - 1.7e9) / 60
+    common = {"activation": "tanh", "output": "identity", "dtype": "float32", "epochs": 20, "optimizer": "adam", "learning_rate": 0.02}
+    expected = fn.Network([1, 8, 1], activation="tanh", output="identity", dtype="float32", seed=0)
+    rows, held = np.arange(40), np.arange(40, 60)
+    history = expected.fit(X[rows], Y[rows], seed=0, scale="standardize", epochs=20, optimizer="adam", learning_rate=0.02,
+                           validation=(X[held], Y[held]))
+    [fit] = fn.fit_many([{"seed": 0, "rows": rows, "validation_rows": held}], X, Y, sizes=[1, 8, 1], scale="standardize", **common)
+    assert fit.net.parameters.tobytes() == expected.parameters.tobytes() and fit.history.validation_cost == history.validation_cost
+    found = fn.cross_validate({"seed": 0}, X, Y, sizes=[1, 8, 1], folds=[(rows, held)], scale="standardize", **common)
+    assert found.folds[0].fit.net.parameters.tobytes() == expected.parameters.tobytes()
+
+    again = expected.copy()                          # scaled before; fit_many's nets of the caller's as well
+    fn.fit_many([again], X, Y, epochs=1, seed=1, learning_rate=0.01)
+    expected.fit(X, Y, epochs=1, seed=1, learning_rate=0.01)
+    assert again.parameters.tobytes() == expected.parameters.tobytes()
+
+
+def test_rows_that_count_nothing_may_hold_anything_as_in_fit(data):
+    X = data[0].copy()
+    X[5, 1] = np.nan
+    weight = np.arange(60.0) != 5
+    net, _ = alone((X, data[1]), {"seed": 1, "sample_weight": weight})
+    [fit] = fn.fit_many([{"seed": 1}], X, data[1], sizes=SIZES, sample_weight=weight, **COMMON)
+    assert fit.net.parameters.tobytes() == net.parameters.tobytes()
+    with pytest.raises(ValueError, match="X must be finite in float64; row 5, column 1 is nan"):
+        fn.fit_many([{"seed": 1}], X, data[1], sizes=SIZES, sample_weight=np.ones(60), **COMMON)
