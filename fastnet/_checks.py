@@ -214,11 +214,22 @@ def check_activations(activation, output, n_layers):
     if output is not None:
         names[-1] = check_activation("output", output)
     names = tuple(check_activation(f"activation[{i}]", name) for i, name in enumerate(names))
+    check_own_names([name for name in names if hasattr(name, "functions")])
     for i, name in enumerate(names[:-1]):
         if name in kernels.BY_ROW:
             raise ValueError(f"activation[{i}] must not be {name}, which couples the outputs of a sample and serves the "
                              f"output layer only: output={name!r}; got it for layer {i + 1} of {n_layers}")
     return names
+
+
+def check_own_names(activations):
+    """By name, activations of the user's own, of which files hold the names alone."""
+    named = {}
+    for activation in activations:
+        if named.setdefault(str(activation), activation) != activation:
+            raise ValueError(f"activation must have a name of its own where it is one of your own, custom(..., name=...); "
+                             f"got two that are called {str(activation)!r}")
+    return named
 
 
 def check_dtype(dtype):

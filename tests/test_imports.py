@@ -51,7 +51,7 @@ ALLOWED = {
     "_batches": {"_checks", "_checks_data", "_checks_labels", "_core", "_options", "stopping", "training"},
     "tables": set(),
     "_checks_many": {"_checks", "network"},
-    "many": {"_checks", "_checks_many", "callbacks", "network", "tables", "training"},
+    "many": {"_checks", "_checks_data", "_checks_many", "callbacks", "network", "tables", "training"},
     "cross_validation": {"_checks", "_checks_many", "history", "many", "network", "stopping", "tables"},
     "checkpoints": {"_batches", "scaling", "_checks", "_files", "_options", "costs", "custom_activations", "history", "network", "optimizers",
                     "persistence", "schedules",
