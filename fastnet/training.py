@@ -186,10 +186,12 @@ class Training:
         self.net = net
         self.watch = self.watch or Watch(net.parameters)
         self.began = time.perf_counter()
+        before = net.parameters.copy(), net.scaling, net._classes, net._training, self.epoch
         if self.scaling is not None:
             net.scaling = self.scaling
         net._classes = self.classes
         net._training = self
+        ended = False
         try:
             if self.options.recipe is None:
                 from fastnet.whole_fit import minimize
@@ -200,7 +202,10 @@ class Training:
                 net.parameters[:] = self.watch.parameters
             if not self.alone:
                 self.score()
+            ended = self.history.stopped != "diverged"
         finally:
+            if not ended:
+                self.undo(*before)
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.targets = None
             self.X = self.pools = None
             for method in SPANS:
@@ -209,6 +214,14 @@ class Training:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
         return self.history
+
+    def undo(self, parameters, scaling, classes, training, epoch):
+        """A run that failed and left the parameters as they were leaves the whole net so."""
+        net = self.net
+        if np.array_equal(net.parameters, parameters):
+            net.scaling, net._classes = scaling, classes
+            if (self.epoch, self.rows) == (epoch, 0):
+                net._training = training
 
     def descend(self):
         options, net = self.options, self.net
