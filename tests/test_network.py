@@ -39,6 +39,17 @@ def test_views_and_parameters_are_one_memory():
         net.parameters = np.arange(12)
 
 
+@pytest.mark.parametrize("name, value", [("sizes", (2, 1)), ("weights", (np.zeros((3, 2)), np.zeros((1, 3)))), ("biases", (np.zeros(3), np.zeros(1))),
+                                         ("activations", ("relu", "identity")), ("cost_function", fn.costs.MAE()), ("cost_name", "mae")])
+def test_what_compiled_code_would_not_see_change_can_not_be_assigned(name, value):
+    net = fn.Network([2, 3, 1], seed=0)
+    with pytest.raises(AttributeError, match="no setter|not writable"):
+        setattr(net, name, value)
+    net.weights[0][...] = 0                                                         # what it does see
+    net.biases[0][...] = 0
+    assert (net.forward([1, 2]).z[0] == 0).all()
+
+
 def test_init_takes_layers_of_arrays():
     w, b = [np.ones((3, 2)), np.full((1, 3), 2)], [np.zeros(3), [5]]
     net = fn.Network([2, 3, 1], init=(w, b))
