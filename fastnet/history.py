@@ -51,6 +51,14 @@ class History:
         """The lists by name, as plain Python values."""
         return asdict(self)
 
+    def _add(self, later):
+        """Go on with the epochs of another History."""
+        for name, values in vars(later).items():
+            if isinstance(values, list):
+                getattr(self, name).extend(values)
+        for name, values in later.metrics.items():
+            self.metrics.setdefault(name, []).extend(values)
+
     def columns(self):
         """The lists that have entries, by name, metrics among them."""
         named = {"cost": self.cost, "validation_cost": self.validation_cost, "accuracy": self.accuracy, **self.metrics,

@@ -272,7 +272,10 @@ class Training:
         return shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
 
     def judge(self):
-        judge(self.net, self.samples, self.validation, self.metrics, self.history, self.targets)
+        """What there is to say of the net as it is, as a history of one epoch."""
+        found = History()
+        judge(self.net, self.samples, self.validation, self.metrics, found, self.targets)
+        return found
 
     # -- several epochs in one call ---------------------------------------------
 
@@ -375,14 +378,13 @@ class Training:
 
     def finish_epoch(self, cost, rate, start):
         """An epoch is done: judge it, see whether to stop, and tell."""
-        options, history = self.options, self.history
-        history.cost.append(cost)
-        if rate is not None:
-            history.learning_rate.append(rate)
-        self.judge()
-        watched = history.validation_cost[-1] if self.validation is not None else cost
-        self.watch.offer(self.net.parameters, watched, options.min_delta)
-        history.seconds.append(time.perf_counter() - start)
+        history, found = self.history, self.judge()        # whatever this raises, no epoch is written down by half
+        watched = found.validation_cost[0] if self.validation is not None else cost
+        found.cost = [cost]
+        found.learning_rate = [] if rate is None else [rate]
+        found.seconds = [time.perf_counter() - start]
+        self.watch.offer(self.net.parameters, watched, self.options.min_delta)
+        history._add(found)
         self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
         self.schedule.tell(watched)
         self.stop_where_asked(watched)

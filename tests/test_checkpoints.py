@@ -96,6 +96,30 @@ def test_a_checkpoint_of_the_net_that_was_interrupted_is_as_good(name, data, tmp
     assert run.net.parameters.tobytes() == whole.parameters.tobytes()
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize("options", [{}, {"validation": 0.2}, {"batch_size": 1}, {"shuffle": False, "batch_size": 43}], ids=str)
+def test_an_epoch_whose_judgement_is_broken_off_is_not_half_written(options, error, data, tmp_path):
+    calls = []
+
+    def score(Y, outputs):
+        calls.append(len(Y))
+        if len(calls) == broken_at:
+            raise error("while judging")
+        return float(np.sum(outputs))
+
+    options = {"epochs": 8, "seed": 3, "optimizer": "adam", "learning_rate": 0.01, "metrics": [score, "r2"], **options}
+    broken_at, whole, broken = None, new_net(), new_net()
+    history = whole.fit(*data, **options)
+    calls, broken_at = [], 3
+    with pytest.raises(error):
+        broken.fit(*data, **options)
+    broken.checkpoint(tmp_path / "run")
+    run = fn.resume(tmp_path / "run")
+    assert {name: len(values) for name, values in run.history.columns().items()} == dict.fromkeys(history.columns(), 2)
+    calls, broken_at = [], None
+    assert told(run.fit(*data, **again(options))) == told(history) and run.net.parameters.tobytes() == whole.parameters.tobytes()
+
+
 def test_a_finished_run_can_be_made_longer(data, tmp_path):
     whole, short = new_net(), new_net()
     history = whole.fit(*data, epochs=9, optimizer="adam", seed=1)
