@@ -13,6 +13,7 @@ import numpy as np
 
 from fastnet import _checks, _checks_many, tables, training
 from fastnet._checks_data import check_places
+from fastnet._core import profile
 from fastnet.callbacks import Count, delay_of
 from fastnet.network import Network
 
@@ -361,11 +362,12 @@ class Team:
     def train(self, fit):
         me = threading.get_ident()
         try:
-            run = self.data.run_of(fit.net, fit.spec)
-            run.alone = False
-            self.runs[me] = run
-            run.interrupted = self.ended
-            run.run(fit.net)
+            with profile.span("fit"):
+                run = self.data.run_of(fit.net, fit.spec)
+                run.alone = False
+                self.runs[me] = run
+                run.interrupted = self.ended
+                run.run(fit.net)
             fit._take(run)
         except Exception as error:
             fit.error = error

@@ -5,6 +5,7 @@ epochs, where they are short: one call then takes as many as pass between two lo
 """
 
 import math
+import os
 import sys
 import time
 import warnings
@@ -17,15 +18,11 @@ from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
 from fastnet._core.samples import Compressed, compressed, nonzeros
-from fastnet._files import check_path
+from fastnet._files import check_path, mode_to_keep
 from fastnet._pools import Pools
 from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
 from fastnet.stopping import Watch, check_training_data, judge, split_validation
-
-# What a profile calls the parts of a run.
-SPANS = {"take_data": "check and convert", "start": "set up", "new_order": "shuffle", "judge": "validation",
-         "report": "callbacks", "write_checkpoint": "checkpoint"}
 
 SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
@@ -105,12 +102,10 @@ class Training:
         self.interrupted = False
         self.alone = True              # not one of many, whose warnings are summed up and whose scores are wanted
         self.scores = None             # (cost, history of one judgement) of the net as it is in the end, if not alone
-        recorder = profile.recorder()
-        if recorder is not None:
-            vars(self).update({method: recorder.timed(name, getattr(self, method)) for method, name in SPANS.items()})
 
     # -- what it needs -------------------------------------------------------
 
+    @profile.timed("check and convert")
     def take_data(self, net, X, Y, sample_weight=None, class_weight=None, validation=None, metrics=(), scale=None, classes=None):
         check_writeable(net)
         metrics = _checks.check_metrics(metrics)
@@ -153,6 +148,8 @@ class Training:
         self.callbacks = callbacks_.with_progress(callbacks, progress)
         self.callback_every = callback_every if callback_every is None else _checks.check_count("callback_every", callback_every)
         self.checkpoint = None if checkpoint is None else check_path(checkpoint)
+        if checkpoint is not None:
+            mode_to_keep(os.path.realpath(checkpoint))         # or an error, before an epoch's work is lost to it
         self.checkpoint_every = (checkpoint_every if checkpoint_every is None
                                  else _checks.check_count("checkpoint_every", checkpoint_every))
         if checkpoint_every is not None and checkpoint is None:
@@ -208,8 +205,6 @@ class Training:
                 self.undo(*before)
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.targets = None
             self.X = self.pools = None
-            for method in SPANS:
-                vars(self).pop(method, None)
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
@@ -244,6 +239,7 @@ class Training:
                 self.memory = None if self.history.stopped == "diverged" else run.memory()
                 run.close()
 
+    @profile.timed("set up")
     def start(self):
         """Make the compiled run."""
         run, self.X = start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
@@ -266,11 +262,13 @@ class Training:
         row_bytes = getattr(X, "row_bytes", X.shape[1] * X.dtype.itemsize)
         return Pools(self.m, row_bytes, X if mapped else None)
 
+    @profile.timed("shuffle")
     def new_order(self):
         """The order of the samples in the epoch under way."""
         seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)
         return shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
 
+    @profile.timed("validation")
     def judge(self):
         """What there is to say of the net as it is, as a history of one epoch."""
         found = History()
@@ -401,6 +399,7 @@ class Training:
         if options.patience is not None and self.watch.waited >= options.patience:
             self.stop("patience")
 
+    @profile.timed("callbacks")
     def report(self, cost, rate, seconds, batch):
         if not self.callbacks:
             return
@@ -431,6 +430,7 @@ class Training:
         judge(self.net, self.samples, self.validation, metrics, found, self.targets)
         self.scores = self.net._cost_of(self.samples.X, self.samples.Y, self.weight), found
 
+    @profile.timed("checkpoint")
     def write_checkpoint(self):
         if self.checkpoint is not None:
             from fastnet import checkpoints

@@ -171,6 +171,32 @@ def test_what_a_file_cannot_hold_must_be_given(data, tmp_path):
     assert run.net.parameters.tobytes() == whole.parameters.tobytes()
 
 
+@pytest.mark.parametrize("given", [{"X": np.zeros((7, 3)), "Y": np.zeros((7, 2))}, {"X": [[0.0]], "Y": [[0.0]]}, {"batch_size": 3}, {"threads": 0},
+                                   {"validation": 0.2}, {"metrics": "no"}, {"callbacks": 5}, {"checkpoint_every": 2}, {"Y": None}, {"max_seconds": -1}], ids=str)
+def test_what_is_refused_leaves_the_run_as_it_was(given, data, tmp_path):
+    net = new_net()
+    history = net.fit(*data, epochs=3, seed=0, checkpoint=tmp_path / "run")
+    run = fn.resume(tmp_path / "run")
+    kept = run.net._training
+    given = {"X": data[0], "Y": data[1], "epochs": 500, "max_seconds": 1e-9, "callbacks": lambda info: pytest.fail("called"), **given}
+    with pytest.raises((ValueError, TypeError)):
+        run.fit(**given)
+    assert run.net._training is kept and told(run.history) == told(history)
+    assert told(run.fit(*data)) == told(history)               # its three epochs are done
+    assert len(run.fit(*data, epochs=4).cost) == 4
+
+
+@pytest.mark.parametrize("where", ["missing", "directory"])
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_checkpoint_that_could_not_be_written_is_refused_before_training(where, batches, data, tmp_path):
+    path = tmp_path if where == "directory" else tmp_path / "missing" / "run"
+    net = new_net()
+    before = net.parameters.copy()
+    with pytest.raises(OSError, match=str(tmp_path)):
+        net.fit(*([[data]] if batches else data), epochs=1, checkpoint=path)
+    assert (net.parameters == before).all()
+
+
 def test_other_data_are_refused(data, tmp_path):
     new_net().fit(*data, epochs=2, checkpoint=tmp_path / "run")
     with pytest.raises(ValueError, match="X must hold 43 samples to train on, as before; got 42"):
