@@ -279,8 +279,11 @@ def check_masks(masks, net):
         return (None,) * n_layers
     if hasattr(masks, "items"):
         given = [None] * n_layers
-        for layer, mask in masks.items():
-            given[check_count("a layer in masks", layer, minimum=-n_layers, maximum=n_layers - 1)] = mask
+        numbers = [check_count("a layer in masks", layer, minimum=-n_layers, maximum=n_layers - 1) for layer in masks]
+        for layer, mask in zip(numbers, masks.values()):
+            if layer - n_layers in numbers:
+                raise ValueError(f"masks must name each layer once; got both {layer} and {layer - n_layers} of {n_layers} layers")
+            given[layer] = mask
         masks = given
     elif isinstance(masks, (str, bytes)) or not hasattr(masks, "__iter__"):
         raise TypeError(f"masks must hold one array or None per layer, or be a dict of them; got {describe(masks)}")
