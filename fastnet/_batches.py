@@ -71,9 +71,6 @@ class BatchTraining(Training):
     def rate_of_step(self, step):
         return self.last_rate
 
-    def set_learning_rate(self, rate):
-        self.rate = rate
-
     def steps_done(self):
         return self.done
 

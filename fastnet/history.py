@@ -101,5 +101,6 @@ class EpochInfo(NamedTuple):
         self.training.stop("callback")
 
     def set_learning_rate(self, learning_rate):
-        """Go on with another learning rate; a schedule begins from it, as if `fit` had been given it."""
+        """Go on with another learning rate; a schedule begins from it, as if `fit` had been given it.  A ValueError where
+        that would change nothing: with Rprop, L-BFGS and CG, a schedule of your own, or OneCycle with a peak."""
         self.training.set_learning_rate(_checks.check_positive("learning_rate", learning_rate))

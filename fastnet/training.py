@@ -170,10 +170,12 @@ class Training:
             self.compiled.halted = True
 
     def set_learning_rate(self, rate):
-        if self.options.recipe is None:
+        if self.options.optimizer.full_batch:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
+        if not self.schedule.takes_rate():
+            raise ValueError(f"learning_rate can't be set with schedule {self.schedule!r}, which says itself what it is")
         self.rate = rate
-        if self.rows:                  # within an epoch: of the steps to come
+        if self.rows and not self.streams:                  # within an epoch: of the steps to come
             done = self.steps_done()
             self.rates[done:] = self.rates_of_epoch()[done:]
 

@@ -158,6 +158,18 @@ def test_csv_has_a_line_an_epoch_with_every_bit(data, tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "2", "3"] and "accuracy" not in rows[0]
 
 
+@pytest.mark.parametrize("options, message", [
+    ({"optimizer": "rprop"}, "'rprop', which finds its own steps"), ({"optimizer": "lbfgs"}, "'lbfgs', which finds its own steps"),
+    ({"schedule": lambda epoch: 0.1}, "schedule .*, which says itself what it is"),
+    ({"schedule": fn.schedules.WarmUp(2, then=lambda epoch: 0.1)}, "schedule WarmUp"), ({"schedule": fn.schedules.OneCycle(1.0, 3)}, "schedule OneCycle")])
+def test_a_learning_rate_that_would_change_nothing_can_not_be_set(options, message, data):
+    with pytest.raises(ValueError, match=f"learning_rate can't be set with {message}"):
+        new_net().fit(*data, epochs=3, callbacks=lambda info: info.set_learning_rate(0.5), **options)
+    if "optimizer" not in options:
+        with pytest.raises(ValueError, match="learning_rate can't be set"):
+            new_net().fit([data], epochs=3, callbacks=lambda info: info.set_learning_rate(0.5), schedule=lambda epoch: 0.1)
+
+
 def test_a_csv_log_goes_on_below_what_the_same_logger_wrote(data, tmp_path):
     net, log = new_net(), fn.callbacks.CSVLogger(tmp_path / "a.csv")
     first = net.fit(*data, epochs=2, callbacks=log)
