@@ -587,8 +587,9 @@ def check_finite(name, array, dtype, but_nan=False, columns=None):
         raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {label} is {value}")
 
 
-def check_out(out, shape, dtype, X):
-    """`out` as the caller's array, and a contiguous one to compute into (the same if it serves)."""
+def check_out(out, shape, dtype, *read):
+    """`out` as the caller's array, and a contiguous one to compute into: the same if it serves, and overlaps nothing that is
+    `read` meanwhile."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be an ndarray; got {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
@@ -596,7 +597,7 @@ def check_out(out, shape, dtype, X):
     if not out.flags.writeable:
         raise ValueError("out must be writeable; got a read-only array")
     direct = out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative
-    return out if direct and not overlap(out, X) else np.empty(shape, dtype)
+    return out if direct and not any(overlap(out, array) for array in read) else np.empty(shape, dtype)
 
 
 def overlap(out, X):
@@ -621,7 +622,7 @@ def predict_checked(net, X, out, threads):
     if out is None:
         target = a = np.empty(shape, net.dtype)
     else:
-        target = check_out(out, shape[1:] if single else shape, net.dtype, X)
+        target = check_out(out, shape[1:] if single else shape, net.dtype, X, getattr(net, "parameters", X))
         a = target.reshape(shape)
     threads = plan.plan_inference(net.sizes, len(X), threads).threads if threads > 1 else 1
     if threads > 1:

@@ -428,8 +428,7 @@ class Network(Differentiable, Engine):
         X, Y, _, _ = samples = _checks.check_samples(self, X, Y, sample_weight, class_weight)
         gradient = aligned_vector(self.n_parameters, self.dtype)
         if out is not None:
-            target = _checks.check_out(out, gradient.shape, self.dtype, self.parameters)
-            gradient = target if not (_checks.overlap(target, X) or _checks.overlap(target, Y)) else gradient
+            gradient = _checks.check_out(out, gradient.shape, self.dtype, self.parameters, X, Y)
         cost = self._gradient_into(X, Y, gradient, samples.mean_one())
         if out is None:
             return cost, gradient

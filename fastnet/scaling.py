@@ -153,7 +153,7 @@ def predict_scaled(net, X, out, threads):
     if out is None:
         target = np.empty(shape[1:] if single else shape, net.dtype)
     else:
-        target = _checks.check_out(out, shape[1:] if single else shape, net.dtype, X)
+        target = _checks.check_out(out, shape[1:] if single else shape, net.dtype, X, net.parameters)
     a = target.reshape(shape)
     for start in range(0, len(X), BLOCK_ROWS):
         rows = slice(start, min(start + BLOCK_ROWS, len(X)))

@@ -190,6 +190,22 @@ def test_out_is_filled_whatever_its_kind(frozen, m, dtype, rng):
     np.testing.assert_array_equal(call(overlapping, overlapping), expected)
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("sizes", [(6, 6), (6, 6, 6), (200, 200)], ids=str)
+def test_out_may_lie_among_the_parameters(sizes, scaled, dtype, path, rng):
+    n = sizes[0]
+    for m, place in [(n, lambda net: net.weights[-1]), (None, lambda net: net.biases[-1]), (None, lambda net: net.weights[-1][n // 2]),
+                     (1, lambda net: net.parameters[3:3 + n].reshape(1, n)), (None, lambda net: net.weights[-1][:, 0])]:
+        net = random_net(rng, sizes, dtype)
+        if scaled:
+            net.scaling = fn.Scaling(inputs=(0.5, 2.0), targets=(1.0, 3.0))
+        X = rng.random(n if m is None else (m, n)).astype(dtype)
+        expected = net(X)
+        out = place(net)
+        assert net.predict(X, out) is out
+        np.testing.assert_array_equal(out, expected)
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_out_that_does_not_fit_is_an_error(frozen, dtype):
     net = fn.Network([3, 2], dtype=dtype, seed=0)
