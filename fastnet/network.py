@@ -570,6 +570,8 @@ class Network(Differentiable, Engine):
         ------
         ValueError, TypeError
             Before anything changes: a shape, a value or a name that does not fit; NaN or infinity in X or Y.
+        RuntimeError
+            If the net is being trained already: from a callback, or by another thread.
         KeyboardInterrupt
             On Ctrl-C, after the batch under way; the net keeps what it has learned.
         Exception

@@ -77,6 +77,8 @@ def check_writeable(net):
         raise ValueError("parameters must be writeable to train; got a read-only vector")
     if not np.isfinite(net.parameters).all():
         raise ValueError("parameters must be finite before training; got NaN or infinity")
+    if net._training is not None and net._training.net is not None:
+        raise RuntimeError("net is being trained, and can't be trained from a callback or another thread meanwhile: net.copy() can")
 
 
 class Training:
@@ -86,6 +88,7 @@ class Training:
 
     def __init__(self, options):
         self.options = options
+        self.net = None                # while it runs
         self.rate, self.schedule = options.rate, options.schedule
         self.history = History()
         self.watch = None

@@ -170,6 +170,25 @@ def test_a_learning_rate_that_would_change_nothing_can_not_be_set(options, messa
             new_net().fit([data], epochs=3, callbacks=lambda info: info.set_learning_rate(0.5), schedule=lambda epoch: 0.1)
 
 
+@pytest.mark.parametrize("train", [lambda net, X, Y: net.partial_fit(X, Y), lambda net, X, Y: net.fit(X, Y, epochs=1),
+                                   lambda net, X, Y: net.fit([(X, Y)], epochs=1)], ids=["partial_fit", "fit", "batches"])
+def test_a_net_is_not_trained_within_its_training(train, data, tmp_path):
+    net, copies = new_net(), []
+
+    def callback(info):
+        copies.append(net.copy())
+        train(copies[-1], *data)                     # another net may be
+        with pytest.raises(RuntimeError, match="net is being trained"):
+            train(net, *data)
+    history = net.fit(*data, epochs=3, seed=0, callbacks=callback)
+    expected = new_net()
+    expected.fit(*data, epochs=3, seed=0)
+    net.checkpoint(tmp_path / "run")
+    assert len(fn.resume(tmp_path / "run").history.cost) == len(history.cost) == len(copies) == 3
+    assert net.parameters.tobytes() == expected.parameters.tobytes()
+    train(net, *data)
+
+
 def test_a_csv_log_goes_on_below_what_the_same_logger_wrote(data, tmp_path):
     net, log = new_net(), fn.callbacks.CSVLogger(tmp_path / "a.csv")
     first = net.fit(*data, epochs=2, callbacks=log)
