@@ -78,7 +78,8 @@ def fit_many(nets, X, Y, *, threads=1, progress=None, **options):
         If an option is unknown or a net can't be made, with its number, before anything is trained; and the first
         net's error, whatever it is, if no net at all could be trained.
     KeyboardInterrupt
-        On Ctrl-C: all nets stop within some batches, and keep what they have learned.
+        On Ctrl-C: all nets stop within some batches, and keep what they have learned; the exception's `fits` holds
+        them, as it does whatever else ends the program.
 
     Warns
     -----
@@ -108,6 +109,9 @@ def fit_many(nets, X, Y, *, threads=1, progress=None, **options):
     count = Count(len(fits), "net", delay)
     try:
         Team(fits, data, count).work(min(threads, len(fits)))
+    except BaseException as error:
+        error.fits = Fits(fits)            # of nets that were made here nobody else knows
+        raise
     finally:
         count.close()
     return report(Fits(fits))

@@ -299,6 +299,21 @@ def test_ctrl_c_stops_every_net_and_each_keeps_what_it_has_learned(threads):
         assert time.perf_counter() - start < 20
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_nets_that_were_made_of_dicts_are_there_after_ctrl_c(error, threads, data):
+    def leave(info):
+        if info.epoch == 3:
+            raise error
+    specs = [{"seed": seed, "callbacks": leave if seed == 1 else ()} for seed in range(4)]
+    with pytest.raises(error) as caught:
+        fn.fit_many(specs, *data, sizes=SIZES, threads=threads, **COMMON)
+    fits = caught.value.fits
+    expected, history = alone(data, {"seed": 1, "epochs": 3})
+    assert [fit.options["seed"] for fit in fits] == [0, 1, 2, 3]
+    assert fits[1].net.parameters.tobytes() == expected.parameters.tobytes()
+
+
 def test_progress_counts_nets(data, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     fn.fit_many(fn.grid(seed=range(7)), *data, sizes=SIZES, threads=2, progress=True, **COMMON)
