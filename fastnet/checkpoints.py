@@ -54,9 +54,9 @@ def write(net, training, path):
         for name in ("inputs", "targets"):
             pair = getattr(net.scaling, name)
             tensors.update({f"scaling.{name}.{i}": vector for i, vector in enumerate(pair or ())})
-    history = training.history
-    tensors.update({f"history.{name}": np.array(getattr(history, name), float) for name in HISTORY})
-    tensors.update({f"metric.{name}": np.array(values, float) for name, values in history.metrics.items()})
+    history, done = training.history, slice(training.epoch)        # Ctrl-C may have come while an epoch was written down
+    tensors.update({f"history.{name}": np.array(getattr(history, name)[done], float) for name in HISTORY})
+    tensors.update({f"metric.{name}": np.array(values[done], float) for name, values in history.metrics.items()})
     watch = training.watch
     state = {
         "format": FORMAT, "version": VERSION if net.scaling is None else SCALED_VERSION, "sizes": net.sizes, "activations": net.activations,

@@ -386,8 +386,8 @@ class Training:
         found.cost = [cost]
         found.learning_rate = [] if rate is None else [rate]
         found.seconds = [time.perf_counter() - start]
-        self.watch.offer(self.net.parameters, watched, self.options.min_delta)
         history._add(found)
+        self.watch.offer(self.net.parameters, watched, self.options.min_delta)
         self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
         self.schedule.tell(watched)
         self.stop_where_asked(watched)

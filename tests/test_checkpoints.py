@@ -120,6 +120,24 @@ def test_an_epoch_whose_judgement_is_broken_off_is_not_half_written(options, err
     assert told(run.fit(*data, **again(options))) == told(history) and run.net.parameters.tobytes() == whole.parameters.tobytes()
 
 
+def test_an_epoch_that_is_broken_off_while_it_is_written_down_is_not_half_written(data, tmp_path, monkeypatch):
+    options = {"epochs": 5, "seed": 3, "validation": 0.2, "metrics": "r2"}
+    whole, broken = new_net(), new_net()
+    history = whole.fit(*data, **options)
+
+    def add(history, later):
+        history.cost.extend(later.cost)
+        if len(history.cost) == 3:
+            raise KeyboardInterrupt
+        original(history, fn.History(**{**vars(later), "cost": []}))
+    original = fn.History._add
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(fn.History, "_add", add)
+        broken.fit(*data, **options)
+    broken.checkpoint(tmp_path / "run")
+    assert told(fn.resume(tmp_path / "run").fit(*data, **again(options))) == told(history)
+
+
 def test_a_finished_run_can_be_made_longer(data, tmp_path):
     whole, short = new_net(), new_net()
     history = whole.fit(*data, epochs=9, optimizer="adam", seed=1)
