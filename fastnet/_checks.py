@@ -624,14 +624,14 @@ def predict_rows(net, X, out, start, stop):
 
 
 def predict_checked(net, X, out, threads):
-    """`predict` of a net with `sizes`, `dtype` and `_predict_into`, for arguments of any kind."""
+    """`predict` of a net with `sizes`, `dtype`, `parameters` and `_predict_into`, for arguments of any kind."""
     X, single = check_inputs(X, net.sizes[0], net.dtype)
     threads = check_threads(threads)
     shape = (len(X), net.sizes[-1])
     if out is None:
         target = a = np.empty(shape, net.dtype)
     else:
-        target = check_out(out, shape[1:] if single else shape, net.dtype, X, getattr(net, "parameters", X))
+        target = check_out(out, shape[1:] if single else shape, net.dtype, X, net.parameters)
         a = target.reshape(shape)
     threads = plan.plan_inference(net.sizes, len(X), threads).threads if threads > 1 else 1
     if threads > 1:
