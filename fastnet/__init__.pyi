@@ -58,16 +58,22 @@ class EpochInfo(NamedTuple):
     def set_learning_rate(self, learning_rate: float) -> None: ...
 
 class Network:
-    sizes: tuple[int, ...]
-    activations: tuple[str, ...]
-    cost_name: str
-    cost_function: costs.Cost
-    weights: tuple[np.ndarray, ...]
-    biases: tuple[np.ndarray, ...]
     parameters: np.ndarray
     scaling: Scaling | None
     classes: tuple[Any, ...] | None
     multilabel: bool
+    @property
+    def sizes(self) -> tuple[int, ...]: ...
+    @property
+    def activations(self) -> tuple[str, ...]: ...
+    @property
+    def cost_name(self) -> str: ...
+    @property
+    def cost_function(self) -> costs.Cost: ...
+    @property
+    def weights(self) -> tuple[np.ndarray, ...]: ...
+    @property
+    def biases(self) -> tuple[np.ndarray, ...]: ...
     @property
     def dtype(self) -> np.dtype: ...
     @property

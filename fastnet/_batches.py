@@ -10,6 +10,7 @@ import numpy as np
 
 from fastnet import _checks, _checks_scaling, _options
 from fastnet._checks_data import check_batches, check_batch
+from fastnet._core import profile
 from fastnet._core.samples import Compressed, compressed, nonzeros
 from fastnet.stopping import check_training_data, split_validation
 from fastnet.training import Training, check_writeable, start_run
@@ -20,6 +21,7 @@ class BatchTraining(Training):
 
     streams = True                     # a run is at no place that could be found again within an epoch
 
+    @profile.timed("check and convert")
     def take_data(self, net, X, Y=None, sample_weight=None, class_weight=None, validation=None, metrics=(), scale=None, classes=None):
         check_writeable(net)
         if self.options.optimizer.full_batch:
@@ -90,9 +92,6 @@ class BatchTraining(Training):
 
     def rate_of_step(self, step):
         return self.last_rate
-
-    def set_learning_rate(self, rate):
-        self.rate = rate
 
     def steps_done(self):
         return self.done
@@ -184,8 +183,9 @@ def on_batches(training):
 def fit(net, X, *, seed, callbacks, callback_every, progress, checkpoint, checkpoint_every, sample_weight, class_weight,
         validation, metrics, scale, classes, **options):
     """Train `net` on batches; see Network.fit, whose arguments these are."""
-    key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
-    training = BatchTraining(_options.check_options(net, key, **options))
-    training.take_data(net, X, None, sample_weight, class_weight, validation, metrics, scale, classes)
-    training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
-    return training.run(net)
+    with profile.span("fit"):
+        key = int(_checks.check_seed(seed).integers(2**64, dtype=np.uint64))
+        training = BatchTraining(_options.check_options(net, key, **options))
+        training.take_data(net, X, None, sample_weight, class_weight, validation, metrics, scale, classes)
+        training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
+        return training.run(net)

@@ -214,11 +214,22 @@ def check_activations(activation, output, n_layers):
     if output is not None:
         names[-1] = check_activation("output", output)
     names = tuple(check_activation(f"activation[{i}]", name) for i, name in enumerate(names))
+    check_own_names([name for name in names if hasattr(name, "functions")])
     for i, name in enumerate(names[:-1]):
         if name in kernels.BY_ROW:
             raise ValueError(f"activation[{i}] must not be {name}, which couples the outputs of a sample and serves the "
                              f"output layer only: output={name!r}; got it for layer {i + 1} of {n_layers}")
     return names
+
+
+def check_own_names(activations):
+    """By name, activations of the user's own, of which files hold the names alone."""
+    named = {}
+    for activation in activations:
+        if named.setdefault(str(activation), activation) != activation:
+            raise ValueError(f"activation must have a name of its own where it is one of your own, custom(..., name=...); "
+                             f"got two that are called {str(activation)!r}")
+    return named
 
 
 def check_dtype(dtype):
@@ -268,8 +279,11 @@ def check_masks(masks, net):
         return (None,) * n_layers
     if hasattr(masks, "items"):
         given = [None] * n_layers
-        for layer, mask in masks.items():
-            given[check_count("a layer in masks", layer, minimum=-n_layers, maximum=n_layers - 1)] = mask
+        numbers = [check_count("a layer in masks", layer, minimum=-n_layers, maximum=n_layers - 1) for layer in masks]
+        for layer, mask in zip(numbers, masks.values()):
+            if layer - n_layers in numbers:
+                raise ValueError(f"masks must name each layer once; got both {layer} and {layer - n_layers} of {n_layers} layers")
+            given[layer] = mask
         masks = given
     elif isinstance(masks, (str, bytes)) or not hasattr(masks, "__iter__"):
         raise TypeError(f"masks must hold one array or None per layer, or be a dict of them; got {describe(masks)}")
@@ -299,8 +313,17 @@ def check_metrics(metrics):
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
         if name in checked or name in ("cost", "validation_cost", "learning_rate", "seconds", "epoch"):
             raise ValueError(f"metrics must have names of their own; got {name!r} twice")
-        checked[name] = metric
+        checked[name] = metric if isinstance(metric, str) else reading(metric)
     return checked
+
+
+def reading(metric):
+    """A metric of the user's own that is handed Y, which may be the caller's very array, to read alone."""
+    def score(Y, outputs):
+        Y = Y.view()
+        Y.flags.writeable = False
+        return metric(Y, outputs)
+    return score
 
 
 def holds_labels(Y, n_out):
@@ -585,8 +608,9 @@ def check_finite(name, array, dtype, but_nan=False, columns=None):
         raise ValueError(f"{name} must be finite in {dtype.name}; row {row}, column {label} is {value}")
 
 
-def check_out(out, shape, dtype, X):
-    """`out` as the caller's array, and a contiguous one to compute into (the same if it serves)."""
+def check_out(out, shape, dtype, *read):
+    """`out` as the caller's array, and a contiguous one to compute into: the same if it serves, and overlaps nothing that is
+    `read` meanwhile."""
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be an ndarray; got {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
@@ -594,7 +618,7 @@ def check_out(out, shape, dtype, X):
     if not out.flags.writeable:
         raise ValueError("out must be writeable; got a read-only array")
     direct = out.flags.c_contiguous and out.flags.aligned and out.dtype.isnative
-    return out if direct and not overlap(out, X) else np.empty(shape, dtype)
+    return out if direct and not any(overlap(out, array) for array in read) else np.empty(shape, dtype)
 
 
 def overlap(out, X):
@@ -612,14 +636,14 @@ def predict_rows(net, X, out, start, stop):
 
 
 def predict_checked(net, X, out, threads):
-    """`predict` of a net with `sizes`, `dtype` and `_predict_into`, for arguments of any kind."""
+    """`predict` of a net with `sizes`, `dtype`, `parameters` and `_predict_into`, for arguments of any kind."""
     X, single = check_inputs(X, net.sizes[0], net.dtype)
     threads = check_threads(threads)
     shape = (len(X), net.sizes[-1])
     if out is None:
         target = a = np.empty(shape, net.dtype)
     else:
-        target = check_out(out, shape[1:] if single else shape, net.dtype, X)
+        target = check_out(out, shape[1:] if single else shape, net.dtype, X, net.parameters)
         a = target.reshape(shape)
     threads = plan.plan_inference(net.sizes, len(X), threads).threads if threads > 1 else 1
     if threads > 1:

@@ -193,6 +193,7 @@ def sparse_rows(X, n_in, dtype):
         raise TypeError(f"X must hold real numbers; got dtype {X.dtype}")
     if len(X.shape) != 2 or X.shape[1] != n_in:
         raise ValueError(f"X must have shape (m, {n_in}), one sample per row; got shape {tuple(X.shape)}")
+    check_places("X", X)
     csr = X.tocsr()
     if not csr.has_canonical_format:           # columns in order, none twice
         csr = csr.copy()
@@ -203,6 +204,22 @@ def sparse_rows(X, n_in, dtype):
             values = np.require(values, dtype, ["C", "A"])
     return Compressed(tuple(X.shape), values, np.require(columns, np.int32, ["C", "A"]),
                       np.require(csr.indptr, np.intp, ["C", "A"]), dtype)
+
+
+def check_places(name, sparse):
+    """Refuse a matrix of a compressed format whose indices lie outside it: kernels, and scipy's own routines, read where
+    they point to and do not look again."""
+    kind = getattr(sparse, "format", None)
+    if kind not in ("csr", "csc", "bsr") or len(sparse.shape) != 2:
+        return
+    shape = sparse.shape if kind != "bsr" else [size // block for size, block in zip(sparse.shape, sparse.blocksize)]
+    major, minor = shape[::-1] if kind == "csc" else shape
+    starts, indices = sparse.indptr, sparse.indices
+    if starts.shape != (major + 1,) or starts[0] != 0 or (starts[1:] < starts[:-1]).any() or starts[-1] > min(len(indices), len(sparse.data)):
+        raise ValueError(f"{name} must have an indptr of {major + 1} numbers that rise from 0 to at most its "
+                         f"{min(len(indices), len(sparse.data))} values; got a malformed {kind} matrix")
+    if indices.size and not 0 <= (least := indices.min()) <= (most := indices.max()) < minor:
+        raise ValueError(f"{name} must have indices in 0 ... {minor - 1}; got {least if least < 0 else most} in a malformed {kind} matrix")
 
 
 # -- what is not finite -------------------------------------------------------

@@ -63,6 +63,21 @@ def check_plain_seed(seed):
     return None if seed is None else _checks.check_count("seed", seed, minimum=0)
 
 
+def as_targets(Y):
+    """Y as an array whose rows can be taken, for `fit` to check: of numbers, or of labels as they were given."""
+    several = (list, tuple, set, frozenset)
+    if isinstance(Y, (list, tuple)) and (_checks.speaks(Y) or len({len(row) for row in Y if isinstance(row, several)}) > 1):
+        if all(isinstance(row, str) for row in Y):
+            return np.asarray(Y)
+        array = np.empty(len(Y), object)
+        for i, row in enumerate(Y):            # lists as long as each other are no second dimension
+            array[i] = row
+        return array
+    if _checks.speaks(Y) or isinstance(Y, np.ndarray) and Y.dtype.kind == "O" and all(isinstance(row, several) for row in Y):
+        return np.asarray(Y)
+    return _checks.as_numbers("Y", Y)
+
+
 def check_cells(X, Y):
     """No infinity or NaN in dense X, no infinity in Y, whose NaN some costs leave out; shapes are checked with each net."""
     for name, array, wrong in (("X", X, lambda array: ~np.isfinite(array)), ("Y", Y, np.isinf)):

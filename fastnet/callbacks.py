@@ -116,7 +116,8 @@ class CSVLogger:
     Parameters
     ----------
     path : str or os.PathLike
-        Written anew.
+        Written anew, by a run that was resumed with all its epochs.  Later runs with the same logger go on below, with a
+        header of their own where their columns are others.
 
     Examples
     --------
@@ -128,21 +129,29 @@ class CSVLogger:
     """
 
     def __init__(self, path):
-        self.path, self.file = check_path(path), None
+        self.path, self.file, self.header = check_path(path), None, None
 
     def __call__(self, info):
         if info.batch is not None:
             return
-        last = {name: values[-1] for name, values in info.history.columns().items()}
+        columns, first = info.history.columns(), info.epoch
         if self.file is None:
-            self.file = open(self.path, "w", encoding="utf-8", newline="\n")
-            self.file.write(",".join(["epoch", *last]) + "\n")
-        self.file.write(",".join([str(info.epoch), *map(repr, last.values())]) + "\n")
+            if self.header is None:
+                first = 1
+            self.file = open(self.path, "w" if self.header is None else "a", encoding="utf-8", newline="\n")
+        if self.header != (header := ["epoch", *columns]):
+            self.header = header
+            self.file.write(",".join(header) + "\n")
+        for epoch in range(first, info.epoch + 1):
+            at = epoch - info.epoch - 1        # from the end: a metric may have come later
+            cells = [repr(values[at]) if -at <= len(values) else "" for values in columns.values()]
+            self.file.write(",".join([str(epoch), *cells]) + "\n")
         self.file.flush()
 
     def close(self):
         if self.file is not None:
             self.file.close()
+            self.file = None
 
 
 class Snapshot:
@@ -276,7 +285,9 @@ class TensorBoard:
             self.file = open(os.path.join(self.folder, name), "xb")
             self.write(0, delimited(3, b"brain.Event:2"))
         for tag, values in info.history.columns().items():
-            value = delimited(1, tag.encode()) + b"\x15" + struct.pack("<f", values[-1])     # field 2: simple_value
+            with np.errstate(over="ignore"):                   # beyond float32: inf
+                number = np.array(values[-1]).astype("<f4").tobytes()
+            value = delimited(1, tag.encode()) + b"\x15" + number         # field 2: simple_value
             self.write(info.epoch, delimited(5, delimited(1, value)))
         self.file.flush()
 
@@ -289,6 +300,7 @@ class TensorBoard:
     def close(self):
         if self.file is not None:
             self.file.close()
+            self.file = None
 
 
 def varint(n):

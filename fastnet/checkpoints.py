@@ -9,6 +9,7 @@ All that is random in a run is a function of its key and of where it stands: the
 random numbers is `key`, `epoch`, and the optimizer's count of steps.
 """
 
+import copy
 import json
 import math
 import os
@@ -18,8 +19,9 @@ from dataclasses import fields
 import numpy as np
 
 from fastnet import _checks, costs, persistence, schedules
+from fastnet._core import profile
 from fastnet._files import check_path, errors_name, mode_to_keep, open_regular, write_atomically
-from fastnet._options import Options, check_options
+from fastnet._options import check_options
 from fastnet.custom_activations import with_given
 from fastnet.history import History
 from fastnet.network import Network
@@ -52,9 +54,9 @@ def write(net, training, path):
         for name in ("inputs", "targets"):
             pair = getattr(net.scaling, name)
             tensors.update({f"scaling.{name}.{i}": vector for i, vector in enumerate(pair or ())})
-    history = training.history
-    tensors.update({f"history.{name}": np.array(getattr(history, name), float) for name in HISTORY})
-    tensors.update({f"metric.{name}": np.array(values, float) for name, values in history.metrics.items()})
+    history, done = training.history, slice(training.epoch)        # Ctrl-C may have come while an epoch was written down
+    tensors.update({f"history.{name}": np.array(getattr(history, name)[done], float) for name in HISTORY})
+    tensors.update({f"metric.{name}": np.array(values[done], float) for name, values in history.metrics.items()})
     watch = training.watch
     state = {
         "format": FORMAT, "version": VERSION if net.scaling is None else SCALED_VERSION, "sizes": net.sizes, "activations": net.activations,
@@ -232,7 +234,8 @@ class Resumed:
 
     def fit(self, X, Y=None, *, epochs=None, sample_weight=None, class_weight=None, validation=None, metrics=(), callbacks=(),
             callback_every=None, progress=None, threads=None, max_seconds=None, checkpoint=None, checkpoint_every=None):
-        """Go on where the run was, to the same bits as if it had never ended.
+        """Go on where the run was, to the same bits as if it had never ended; but where `max_seconds` or a callback
+        ended it within an epoch, that part counts as an epoch and the next begins.
 
         The user gives again what a file can't hold, as it was: the data with their weights and
         validation, metrics and callbacks; and may change the others.
@@ -259,21 +262,27 @@ checkpoint_every
         ValueError
             If X does not have as many samples to train on as before.
         """
-        if Y is None and not self._training.streams:
-            from fastnet._batches import on_batches
-            self._training = self.net._training = on_batches(self._training)
-        training, options = self._training, self._training.options
+        with profile.span("fit"):
+            training = self._prepared(X, Y, epochs, threads, max_seconds, (callbacks, callback_every, progress, checkpoint, checkpoint_every),
+                                      (sample_weight, class_weight, validation, metrics))
+            self._training = training
+            if training.history.stopped in ("max_seconds", "callback"):
+                training.history.stopped = None
+            return training.run(self.net)
+
+    def _prepared(self, X, Y, epochs, threads, max_seconds, told, taken):
+        """The run as it goes on, everything checked; this one stays as it is."""
+        from fastnet._batches import on_batches
+        before = self._training
+        training = on_batches(before) if Y is None else copy.copy(before)
+        options = training.options
         if epochs is not None:
             options = options._replace(epochs=_checks.check_count("epochs", epochs, minimum=0))
-        threads = _checks.check_threads(options.threads if threads is None else threads)
-        seconds = None if max_seconds is None else _checks.check_positive("max_seconds", max_seconds)
-        m = getattr(training, "m", None)
-        training.options = options = Options(**{**options._asdict(), "threads": threads, "max_seconds": seconds})
-        training.take_callbacks(callbacks, callback_every, progress, checkpoint, checkpoint_every)
-        training.take_data(self.net, X, Y, sample_weight, class_weight, validation, metrics)
+        training.options = options._replace(threads=_checks.check_threads(options.threads if threads is None else threads),
+                                            max_seconds=None if max_seconds is None else _checks.check_positive("max_seconds", max_seconds))
+        training.take_callbacks(*told)
+        training.take_data(self.net, X, Y, *taken)
+        m = getattr(before, "m", None)
         if m is not None and not training.streams and training.m != m:
-            now, training.m = training.m, m
-            raise ValueError(f"X must hold {m} samples to train on, as before; got {now}")
-        if training.history.stopped in ("max_seconds", "callback"):
-            training.history.stopped = None
-        return training.run(self.net)
+            raise ValueError(f"X must hold {m} samples to train on, as before; got {training.m}")
+        return training

@@ -61,7 +61,7 @@ def cross_validate(nets, X, Y, *, folds=5, stratified=None, repeats=1, seed=None
     alone = isinstance(nets, Network) or hasattr(nets, "items")
     given = [nets] if alone else list(nets)
     X = X if hasattr(X, "tocsr") else _checks.as_numbers("X", X)
-    Y = np.asarray(Y)
+    Y = _checks_many.as_targets(Y)
     m = X.shape[0] if X.ndim else 0
     folds = _checks_many.check_folds(folds, m)
     repeats = _checks.check_count("repeats", repeats)
@@ -91,7 +91,9 @@ def starting(own):
 
 def labelled(Y):
     """Whether targets as they were given are classes."""
-    return Y.ndim == 1 and (Y.dtype.kind in "iubUSO" or bool(((Y == 0) | (Y == 1)).all()))
+    if Y.dtype.kind == "O" and any(np.iterable(row) and not isinstance(row, str) for row in Y):
+        return False                   # several a sample
+    return Y.ndim == 1 and (Y.dtype.kind in "iubUSTO" or bool(((Y == 0) | (Y == 1)).all()))
 
 
 def split(folds, Y, m, stratified, rng):

@@ -83,7 +83,7 @@ def custom(value, derivative, second_derivative=None, *, name="custom", dtype="f
     second_derivative : likewise, optional
         f''(z), which `laplacian` and `hessian_vector` need.
     name : str
-        What reports and files call it; not that of an activation of fastnet's.
+        What reports and files call it; not that of an activation of fastnet's, nor that of another of yours in the same net.
     dtype : {"float64", "float32"}
         Of compiled code: the only dtype of nets that it serves.
     context : int or ctypes pointer, optional
@@ -161,10 +161,11 @@ def code_of(name, dtype):
 
 def with_given(names, given):
     """The activations that names in a file stand for; `given` are those of the user's own, one or several."""
-    given = {} if given is None else {str(one): one for one in ([given] if isinstance(given, str) else given)}
-    for one in given.values():
+    given = [] if given is None else [given] if isinstance(given, str) else list(given)
+    for one in given:
         if not isinstance(one, Custom):
             raise TypeError(f"activation must be what fastnet.activations.custom made, or several; got {_checks.describe(one)}")
+    given = _checks.check_own_names(given)
     for name in names:
         if name not in kernels.ACTIVATIONS and name not in given:
             raise ValueError(f"activation {name!r} is not fastnet's: if it is one of your own, give it as activation=...")

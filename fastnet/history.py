@@ -51,6 +51,14 @@ class History:
         """The lists by name, as plain Python values."""
         return asdict(self)
 
+    def _add(self, later):
+        """Go on with the epochs of another History."""
+        for name, values in vars(later).items():
+            if isinstance(values, list):
+                getattr(self, name).extend(values)
+        for name, values in later.metrics.items():
+            self.metrics.setdefault(name, []).extend(values)
+
     def columns(self):
         """The lists that have entries, by name, metrics among them."""
         named = {"cost": self.cost, "validation_cost": self.validation_cost, "accuracy": self.accuracy, **self.metrics,
@@ -93,5 +101,6 @@ class EpochInfo(NamedTuple):
         self.training.stop("callback")
 
     def set_learning_rate(self, learning_rate):
-        """Go on with another learning rate; a schedule begins from it, as if `fit` had been given it."""
+        """Go on with another learning rate; a schedule begins from it, as if `fit` had been given it.  A ValueError where
+        that would change nothing: with Rprop, L-BFGS and CG, a schedule of your own, or OneCycle with a peak."""
         self.training.set_learning_rate(_checks.check_positive("learning_rate", learning_rate))

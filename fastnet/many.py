@@ -12,6 +12,8 @@ import warnings
 import numpy as np
 
 from fastnet import _checks, _checks_many, tables, training
+from fastnet._checks_data import check_places
+from fastnet._core import profile
 from fastnet.callbacks import Count, delay_of
 from fastnet.network import Network
 
@@ -76,7 +78,8 @@ def fit_many(nets, X, Y, *, threads=1, progress=None, **options):
         If an option is unknown or a net can't be made, with its number, before anything is trained; and the first
         net's error, whatever it is, if no net at all could be trained.
     KeyboardInterrupt
-        On Ctrl-C: all nets stop within some batches, and keep what they have learned.
+        On Ctrl-C: all nets stop within some batches, and keep what they have learned; the exception's `fits` holds
+        them, as it does whatever else ends the program.
 
     Warns
     -----
@@ -85,7 +88,7 @@ def fit_many(nets, X, Y, *, threads=1, progress=None, **options):
 
     Notes
     -----
-    X is converted to the dtype of the nets once.  Nets with the same array of rows share one copy of these, which
+    X is converted to the dtype of the nets once, but for nets that scale.  Nets with the same array of rows share one copy of these, which
     is made when the first of them is due and dropped after the last.  Callbacks and metrics are called by the
     thread that trains the net; what they raise is that net's error.
 
@@ -106,6 +109,9 @@ def fit_many(nets, X, Y, *, threads=1, progress=None, **options):
     count = Count(len(fits), "net", delay)
     try:
         Team(fits, data, count).work(min(threads, len(fits)))
+    except BaseException as error:
+        error.fits = Fits(fits)            # of nets that were made here nobody else knows
+        raise
     finally:
         count.close()
     return report(Fits(fits))
@@ -260,12 +266,15 @@ class Data:
 
     def __init__(self, X, Y, specs):
         self.sparse = hasattr(X, "tocsr")
+        if self.sparse:
+            check_places("X", X)
         self.X = X.tocsr() if self.sparse else _checks.as_numbers("X", X)
-        self.Y = np.asarray(Y)
+        self.Y = _checks_many.as_targets(Y)
         self.m = self.X.shape[0] if self.X.ndim else 0
         self.converted, self.checked, self.parts, self.waiting = {}, {}, {}, {}
         self.lock = threading.Lock()
-        _checks_many.check_cells(self.X, self.Y)                # the bad cell of the last fold, before the first is trained
+        if not any(spec.get(name) is not None for _, spec, _ in specs for name in ("sample_weight", "class_weight")):
+            _checks_many.check_cells(self.X, self.Y)            # the bad cell of the last fold, before the first is trained
         for number, (net, spec, own) in enumerate(specs):
             for name in _checks_many.ROWS:
                 rows = spec.get(name)
@@ -276,7 +285,9 @@ class Data:
                     self.waiting[id(rows)] = self.waiting.get(id(rows), 0) + 1
 
     def whole(self, dtype):
-        """(X, Y), X in the nets' dtype."""
+        """(X, Y), X in the nets' dtype; None: as it was given, to be scaled before it is converted."""
+        if dtype is None:
+            return self.X, self.Y
         with self.lock:
             if dtype not in self.converted:
                 self.converted[dtype] = self.X.astype(dtype, copy=False) if self.sparse else _checks.as_dtype(self.X, dtype)
@@ -307,13 +318,14 @@ class Data:
         options = {**Network.fit.__kwdefaults__, "threads": 1, "progress": False,
                    **{name: spec[name] for name in _checks_many.FIT_OPTIONS if name in spec}}
         rows, held = spec.get("rows"), spec.get("validation_rows")
-        X, Y = self.whole(net.dtype) if rows is None else self.part(rows, net.dtype)
+        dtype = net.dtype if net.scaling is options["scale"] is None else None
+        X, Y = self.whole(dtype) if rows is None else self.part(rows, dtype)
         if rows is not None and options["sample_weight"] is not None:
             options["sample_weight"] = np.asarray(options["sample_weight"])[self.checked[id(rows)]]
         if held is not None:
             if options["validation"] is not None:
                 raise ValueError("validation must not be given beside validation_rows")
-            options["validation"] = self.part(held, net.dtype)
+            options["validation"] = self.part(held, dtype)
         return training.prepared(net, X, Y, **options)
 
 
@@ -354,11 +366,12 @@ class Team:
     def train(self, fit):
         me = threading.get_ident()
         try:
-            run = self.data.run_of(fit.net, fit.spec)
-            run.alone = False
-            self.runs[me] = run
-            run.interrupted = self.ended
-            run.run(fit.net)
+            with profile.span("fit"):
+                run = self.data.run_of(fit.net, fit.spec)
+                run.alone = False
+                self.runs[me] = run
+                run.interrupted = self.ended
+                run.run(fit.net)
             fit._take(run)
         except Exception as error:
             fit.error = error

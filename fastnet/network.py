@@ -95,13 +95,12 @@ class Network(Differentiable, Engine):
     def __init__(self, sizes, activation="sigmoid", output=None, cost="quadratic", dtype="float64",
                  init="auto", seed=None):
         sizes = _checks.check_sizes(sizes)
-        self.activations = _checks.check_activations(activation, output, len(sizes) - 1)
-        self.cost_function = costs.resolve(cost)
-        self.cost_name = self.cost_function.name
+        self._activations = _checks.check_activations(activation, output, len(sizes) - 1)
+        self._cost_function = costs.resolve(cost)
         dtype = _checks.check_dtype(dtype)
         n_parameters = sum(n * p + n for p, n in zip(sizes, sizes[1:]))
         self._lay_out(sizes, *self._codes(sizes[-1], dtype), aligned_vector(n_parameters, dtype))
-        self.weights, self.biases = views(self.parameters, sizes)
+        self._weights, self._biases = views(self.parameters, sizes)
         self._initialize(init, seed)
 
     def _codes(self, n_out, dtype):
@@ -122,6 +121,31 @@ class Network(Differentiable, Engine):
     @parameters.setter
     def parameters(self, vector):
         self.parameters[:] = _checks.check_vector("parameters", vector, self.n_parameters, self.dtype)
+
+    # What compiled code was told once, and reads again here: none of it can be exchanged.
+
+    @property
+    def weights(self):
+        """Views of `parameters`, one a layer, (sizes[l + 1], sizes[l]): writable in place, net.weights[l][...] = w."""
+        return self._weights
+
+    @property
+    def biases(self):
+        """Views of `parameters`, one a layer, (sizes[l + 1],): writable in place."""
+        return self._biases
+
+    @property
+    def activations(self):
+        """One name per layer after the input."""
+        return self._activations
+
+    @property
+    def cost_function(self):
+        return self._cost_function
+
+    @property
+    def cost_name(self):
+        return self._cost_function.name
 
     @property
     def scaling(self):
@@ -404,8 +428,7 @@ class Network(Differentiable, Engine):
         X, Y, _, _ = samples = _checks.check_samples(self, X, Y, sample_weight, class_weight)
         gradient = aligned_vector(self.n_parameters, self.dtype)
         if out is not None:
-            target = _checks.check_out(out, gradient.shape, self.dtype, self.parameters)
-            gradient = target if not (_checks.overlap(target, X) or _checks.overlap(target, Y)) else gradient
+            gradient = _checks.check_out(out, gradient.shape, self.dtype, self.parameters, X, Y)
         cost = self._gradient_into(X, Y, gradient, samples.mean_one())
         if out is None:
             return cost, gradient
@@ -550,6 +573,8 @@ class Network(Differentiable, Engine):
         ------
         ValueError, TypeError
             Before anything changes: a shape, a value or a name that does not fit; NaN or infinity in X or Y.
+        RuntimeError
+            If the net is being trained already: from a callback, or by another thread.
         KeyboardInterrupt
             On Ctrl-C, after the batch under way; the net keeps what it has learned.
         Exception

@@ -176,7 +176,7 @@ def predict_scaled(net, X, out, threads):
     if out is None:
         target = np.empty(shape[1:] if single else shape, net.dtype)
     else:
-        target = _checks.check_out(out, shape[1:] if single else shape, net.dtype, X)
+        target = _checks.check_out(out, shape[1:] if single else shape, net.dtype, X, net.parameters)
     a = target.reshape(shape)
     if isinstance(X, Rows):
         X = net.scaling._inputs(X, net.dtype)

@@ -42,6 +42,10 @@ class Schedule:
         """Whether the rates of later epochs can be asked for now: they don't hang on what happens until then."""
         return self.fresh() is self
 
+    def takes_rate(self):
+        """Whether its rates hang on η₀, so that another one changes them."""
+        return True
+
     def options(self):
         return [option for option in self.__slots__ if option not in self.state]
 
@@ -103,7 +107,7 @@ class Step(Schedule):
         self.every, self.factor = _checks.check_count("every", every), _checks.check_positive("factor", factor)
 
     def rates(self, base, epoch, first_step, n_steps):
-        return base * self.factor ** (epoch // self.every)
+        return grown(self, base, self.factor, epoch // self.every, epoch)
 
 
 class Exponential(Schedule):
@@ -128,7 +132,18 @@ class Exponential(Schedule):
         self.decay = _checks.check_positive("decay", decay)
 
     def rates(self, base, epoch, first_step, n_steps):
-        return base * self.decay**epoch
+        return grown(self, base, self.decay, epoch, epoch)
+
+
+def grown(schedule, base, factor, times, epoch):
+    """base · factor^times, which may grow too."""
+    try:
+        rate = base * factor**times
+    except OverflowError:
+        rate = math.inf
+    if rate == math.inf:
+        raise ValueError(f"schedule {schedule!r} must give finite rates; got one beyond float64 in epoch {epoch + 1}")
+    return rate
 
 
 class Cosine(Schedule):
@@ -213,6 +228,9 @@ class OneCycle(Schedule):
         down = np.clip((step - top) / (last - top), 0, 1)
         return np.where(step <= top, half_cosine(low, peak, up), half_cosine(peak, lowest, down))
 
+    def takes_rate(self):
+        return self.peak is None
+
 
 def half_cosine(first, last, share):
     return last + 0.5 * (first - last) * (1 + np.cos(np.pi * share))
@@ -261,6 +279,9 @@ class WarmUp(Schedule):
 
     def foreseen(self):
         return self.then.foreseen()
+
+    def takes_rate(self):
+        return self.then.takes_rate()
 
 
 class InverseScaling(Schedule):
@@ -379,6 +400,9 @@ class Custom(Schedule):
 
     def foreseen(self):
         return False                   # the function may look at anything
+
+    def takes_rate(self):
+        return False
 
     def to_dict(self):
         return {"name": self.name, "function": None}

@@ -5,6 +5,7 @@ epochs, where they are short: one call then takes as many as pass between two lo
 """
 
 import math
+import os
 import sys
 import time
 import warnings
@@ -18,15 +19,11 @@ from fastnet._core.engine import shuffled
 from fastnet._core.recipe import plain_descent
 from fastnet._core.run import Run
 from fastnet._core.samples import Compressed, compressed, density_of, nonzeros
-from fastnet._files import check_path
+from fastnet._files import check_path, mode_to_keep
 from fastnet._pools import Pools
 from fastnet.history import EpochInfo, History
 from fastnet.optimizers import SGD
 from fastnet.stopping import ValidationBatches, Watch, check_training_data, judge, split_validation
-
-# What a profile calls the parts of a run.
-SPANS = {"take_data": "check and convert", "start": "set up", "new_order": "shuffle", "judge": "validation",
-         "report": "callbacks", "write_checkpoint": "checkpoint"}
 
 SLICE = 0.02       # s between two looks at the clock where seconds are counted
 
@@ -81,6 +78,8 @@ def check_writeable(net):
         raise ValueError("parameters must be writeable to train; got a read-only vector")
     if not np.isfinite(net.parameters).all():
         raise ValueError("parameters must be finite before training; got NaN or infinity")
+    if net._training is not None and net._training.net is not None:
+        raise RuntimeError("net is being trained, and can't be trained from a callback or another thread meanwhile: net.copy() can")
 
 
 class Training:
@@ -90,6 +89,7 @@ class Training:
 
     def __init__(self, options):
         self.options = options
+        self.net = None                # while it runs
         self.rate, self.schedule = options.rate, options.schedule
         self.history = History()
         self.watch = None
@@ -106,12 +106,10 @@ class Training:
         self.interrupted = False
         self.alone = True              # not one of many, whose warnings are summed up and whose scores are wanted
         self.scores = None             # (cost, history of one judgement) of the net as it is in the end, if not alone
-        recorder = profile.recorder()
-        if recorder is not None:
-            vars(self).update({method: recorder.timed(name, getattr(self, method)) for method, name in SPANS.items()})
 
     # -- what it needs -------------------------------------------------------
 
+    @profile.timed("check and convert")
     def take_data(self, net, X, Y, sample_weight=None, class_weight=None, validation=None, metrics=(), scale=None, classes=None):
         check_writeable(net)
         metrics = _checks.check_metrics(metrics)
@@ -166,6 +164,8 @@ class Training:
         self.callbacks = callbacks_.with_progress(callbacks, progress)
         self.callback_every = callback_every if callback_every is None else _checks.check_count("callback_every", callback_every)
         self.checkpoint = None if checkpoint is None else check_path(checkpoint)
+        if checkpoint is not None:
+            mode_to_keep(os.path.realpath(checkpoint))         # or an error, before an epoch's work is lost to it
         self.checkpoint_every = (checkpoint_every if checkpoint_every is None
                                  else _checks.check_count("checkpoint_every", checkpoint_every))
         if checkpoint_every is not None and checkpoint is None:
@@ -186,10 +186,12 @@ class Training:
             self.compiled.halted = True
 
     def set_learning_rate(self, rate):
-        if self.options.recipe is None:
+        if self.options.optimizer.full_batch:
             raise ValueError(f"learning_rate can't be set with {self.options.optimizer.name!r}, which finds its own steps")
+        if not self.schedule.takes_rate():
+            raise ValueError(f"learning_rate can't be set with schedule {self.schedule!r}, which says itself what it is")
         self.rate = rate
-        if self.rows:                  # within an epoch: of the steps to come
+        if self.rows and not self.streams:                  # within an epoch: of the steps to come
             done = self.steps_done()
             self.rates[done:] = self.rates_of_epoch()[done:]
 
@@ -199,10 +201,12 @@ class Training:
         self.net = net
         self.watch = self.watch or Watch(net.parameters)
         self.began = time.perf_counter()
+        before = net.parameters.copy(), net.scaling, net._classes, net._training, self.epoch
         if self.scaling is not None:
             net.scaling = self.scaling
         net._classes = self.classes
         net._training = self
+        ended = False
         try:
             if self.options.recipe is None:
                 from fastnet.whole_fit import minimize
@@ -213,15 +217,24 @@ class Training:
                 net.parameters[:] = self.watch.parameters
             if not self.alone:
                 self.score()
+            ended = self.history.stopped != "diverged"
         finally:
+            if not ended:
+                self.undo(*before)
             self.net = self.samples = self.validation = self.weight = self.metrics = self.rates = self.targets = None
             self.X = self.pools = None
-            for method in SPANS:
-                vars(self).pop(method, None)
             for callback in self.callbacks:
                 getattr(callback, "close", lambda: None)()
             self.callbacks = []
         return self.history
+
+    def undo(self, parameters, scaling, classes, training, epoch):
+        """A run that failed and left the parameters as they were leaves the whole net so."""
+        net = self.net
+        if np.array_equal(net.parameters, parameters):
+            net.scaling, net._classes = scaling, classes
+            if (self.epoch, self.rows) == (epoch, 0):
+                net._training = training
 
     def descend(self):
         options, net = self.options, self.net
@@ -244,6 +257,7 @@ class Training:
                 self.memory = None if self.history.stopped == "diverged" else run.memory()
                 run.close()
 
+    @profile.timed("set up")
     def start(self):
         """Make the compiled run."""
         run, self.X = start_run(self.net, self.samples.X, self.batch_size, self.options.threads, self.options.recipe)
@@ -266,13 +280,18 @@ class Training:
         row_bytes = getattr(X, "row_bytes", X.shape[1] * X.dtype.itemsize)
         return Pools(self.m, row_bytes, X if mapped else None)
 
+    @profile.timed("shuffle")
     def new_order(self):
         """The order of the samples in the epoch under way."""
         seed = _options.seed_for(self.options.key, _options.ORDERED, self.epoch)
         return shuffled(self.m, seed) if self.pools is None else self.pools.order(seed)
 
+    @profile.timed("validation")
     def judge(self):
-        judge(self.net, self.samples, self.validation, self.metrics, self.history, self.targets)
+        """What there is to say of the net as it is, as a history of one epoch."""
+        found = History()
+        judge(self.net, self.samples, self.validation, self.metrics, found, self.targets)
+        return found
 
     # -- several epochs in one call ---------------------------------------------
 
@@ -379,14 +398,13 @@ class Training:
 
     def finish_epoch(self, cost, rate, start):
         """An epoch is done: judge it, see whether to stop, and tell."""
-        options, history = self.options, self.history
-        history.cost.append(cost)
-        if rate is not None:
-            history.learning_rate.append(rate)
-        self.judge()
-        watched = history.validation_cost[-1] if self.validation is not None else cost
-        self.watch.offer(self.net.parameters, watched, options.min_delta)
-        history.seconds.append(time.perf_counter() - start)
+        history, found = self.history, self.judge()        # whatever this raises, no epoch is written down by half
+        watched = found.validation_cost[0] if self.validation is not None else cost
+        found.cost = [cost]
+        found.learning_rate = [] if rate is None else [rate]
+        found.seconds = [time.perf_counter() - start]
+        history._add(found)
+        self.watch.offer(self.net.parameters, watched, self.options.min_delta)
         self.epoch, self.rows, self.cost = self.epoch + 1, 0, 0.0
         self.schedule.tell(watched)
         self.stop_where_asked(watched)
@@ -403,6 +421,7 @@ class Training:
         if options.patience is not None and self.watch.waited >= options.patience:
             self.stop("patience")
 
+    @profile.timed("callbacks")
     def report(self, cost, rate, seconds, batch):
         if not self.callbacks:
             return
@@ -433,6 +452,7 @@ class Training:
         judge(self.net, self.samples, self.validation, metrics, found, self.targets)
         self.scores = self.net._cost_of(self.samples.X, self.samples.Y, self.weight), found
 
+    @profile.timed("checkpoint")
     def write_checkpoint(self):
         if self.checkpoint is not None:
             from fastnet import checkpoints

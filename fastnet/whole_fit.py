@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 
 import numpy as np
 
@@ -25,12 +26,12 @@ def minimize(training):
             raise StopIteration
         start = time.perf_counter()
 
-    found = search(net, samples.X, samples.Y, options.optimizer, options.epochs, after_iteration,
-                   lambda X, Y: penalised(X, Y, weight))
-    if found.stopped in ("diverged", "line search"):
-        training.stop(found.stopped)
-    elif found.converged:
-        training.stop("converged")
+    ended = search(net, options.optimizer, options.epochs, after_iteration, lambda: penalised(samples.X, samples.Y, weight))
+    if ended in ("diverged", "line search", "converged"):
+        training.stop(ended)
+    if ended == "diverged" and training.alone:
+        warnings.warn(f"training diverged: the cost or its gradient was no longer finite in iteration {training.epoch + 1}; the best "
+                      "finite parameters are kept", RuntimeWarning, stacklevel=5)
 
 
 class Penalised:

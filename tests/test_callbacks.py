@@ -158,6 +158,69 @@ def test_csv_has_a_line_an_epoch_with_every_bit(data, tmp_path):
     assert [row["epoch"] for row in rows] == ["1", "2", "3"] and "accuracy" not in rows[0]
 
 
+@pytest.mark.parametrize("options, message", [
+    ({"optimizer": "rprop"}, "'rprop', which finds its own steps"), ({"optimizer": "lbfgs"}, "'lbfgs', which finds its own steps"),
+    ({"schedule": lambda epoch: 0.1}, "schedule .*, which says itself what it is"),
+    ({"schedule": fn.schedules.WarmUp(2, then=lambda epoch: 0.1)}, "schedule WarmUp"), ({"schedule": fn.schedules.OneCycle(1.0, 3)}, "schedule OneCycle")])
+def test_a_learning_rate_that_would_change_nothing_can_not_be_set(options, message, data):
+    with pytest.raises(ValueError, match=f"learning_rate can't be set with {message}"):
+        new_net().fit(*data, epochs=3, callbacks=lambda info: info.set_learning_rate(0.5), **options)
+    if "optimizer" not in options:
+        with pytest.raises(ValueError, match="learning_rate can't be set"):
+            new_net().fit([data], epochs=3, callbacks=lambda info: info.set_learning_rate(0.5), schedule=lambda epoch: 0.1)
+
+
+@pytest.mark.parametrize("train", [lambda net, X, Y: net.partial_fit(X, Y), lambda net, X, Y: net.fit(X, Y, epochs=1),
+                                   lambda net, X, Y: net.fit([(X, Y)], epochs=1)], ids=["partial_fit", "fit", "batches"])
+def test_a_net_is_not_trained_within_its_training(train, data, tmp_path):
+    net, copies = new_net(), []
+
+    def callback(info):
+        copies.append(net.copy())
+        train(copies[-1], *data)                     # another net may be
+        with pytest.raises(RuntimeError, match="net is being trained"):
+            train(net, *data)
+    history = net.fit(*data, epochs=3, seed=0, callbacks=callback)
+    expected = new_net()
+    expected.fit(*data, epochs=3, seed=0)
+    net.checkpoint(tmp_path / "run")
+    assert len(fn.resume(tmp_path / "run").history.cost) == len(history.cost) == len(copies) == 3
+    assert net.parameters.tobytes() == expected.parameters.tobytes()
+    train(net, *data)
+
+
+def test_a_csv_log_goes_on_below_what_the_same_logger_wrote(data, tmp_path):
+    net, log = new_net(), fn.callbacks.CSVLogger(tmp_path / "a.csv")
+    first = net.fit(*data, epochs=2, callbacks=log)
+    second = net.fit(*data, epochs=2, callbacks=log)
+    third = net.fit(*data, epochs=1, callbacks=log, validation=0.2)
+    lines = (tmp_path / "a.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines] == [
+        ["epoch", "cost"], *([str(epoch), repr(cost)] for history in (first, second) for epoch, cost in enumerate(history.cost, 1)),
+        ["epoch", "cost"], ["1", repr(third.cost[0])]]
+    assert lines[5] == "epoch,cost,validation_cost,learning_rate,seconds"
+
+
+def test_the_csv_log_of_a_resumed_run_has_all_its_epochs(data, tmp_path):
+    new_net().fit(*data, epochs=3, seed=0, checkpoint=tmp_path / "run", callbacks=fn.callbacks.CSVLogger(tmp_path / "a.csv"))
+    history = fn.resume(tmp_path / "run").fit(*data, epochs=5, callbacks=fn.callbacks.CSVLogger(tmp_path / "a.csv"))
+    history.to_csv(tmp_path / "b.csv")
+    assert len(history.cost) == 5 and (tmp_path / "a.csv").read_text() == (tmp_path / "b.csv").read_text()
+    fn.resume(tmp_path / "run").fit(*data, epochs=4, metrics="r2", callbacks=fn.callbacks.CSVLogger(tmp_path / "a.csv"))
+    rows = list(csv.DictReader(open(tmp_path / "a.csv")))          # a metric that came later
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"] and [bool(row["r2"]) for row in rows] == [False, False, False, True]
+
+
+def test_tensorboard_has_a_file_for_each_run_of_a_logger_and_infinity_beyond_float32(data, tmp_path):
+    net, log = fn.Network([3, 1], activation="identity", seed=0), fn.callbacks.TensorBoard(tmp_path)
+    net.fit(*data, epochs=1, callbacks=log, learning_rate=0.01)
+    history = net.fit(data[0], 1e25 * data[1], epochs=1, callbacks=log, learning_rate=1e-30)
+    assert 3.5e38 < history.cost[0] < np.inf
+    files = sorted(tmp_path.iterdir())
+    events = [next(event for event in records(file.read_bytes()) if b"\x0a\x04cost" in event) for file in files]
+    assert len(files) == 2 and [np.isinf(struct.unpack("<f", event[-4:])[0]) for event in events] == [False, True]
+
+
 def test_snapshots_are_the_net_of_their_epoch(data, tmp_path):
     kept = {}
     new_net().fit(*data, epochs=5, callbacks=[fn.callbacks.Snapshot(str(tmp_path / "{epoch}.st"), 2),

@@ -124,6 +124,48 @@ def test_so_is_one_of_a_net_whose_own_cost_raised(function, data, tmp_path):
     np.testing.assert_allclose(found.cost, history.cost, rtol=1e-12)
 
 
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+@pytest.mark.parametrize("options", [{}, {"validation": 0.2}, {"batch_size": 1}, {"shuffle": False, "batch_size": 43}], ids=str)
+def test_an_epoch_whose_judgement_is_broken_off_is_not_half_written(options, error, data, tmp_path):
+    calls = []
+
+    def score(Y, outputs):
+        calls.append(len(Y))
+        if len(calls) == broken_at:
+            raise error("while judging")
+        return float(np.sum(outputs))
+
+    options = {"epochs": 8, "seed": 3, "optimizer": "adam", "learning_rate": 0.01, "metrics": [score, "r2"], **options}
+    broken_at, whole, broken = None, new_net(), new_net()
+    history = whole.fit(*data, **options)
+    calls, broken_at = [], 3
+    with pytest.raises(error):
+        broken.fit(*data, **options)
+    broken.checkpoint(tmp_path / "run")
+    run = fn.resume(tmp_path / "run")
+    assert {name: len(values) for name, values in run.history.columns().items()} == dict.fromkeys(history.columns(), 2)
+    calls, broken_at = [], None
+    assert told(run.fit(*data, **again(options))) == told(history) and run.net.parameters.tobytes() == whole.parameters.tobytes()
+
+
+def test_an_epoch_that_is_broken_off_while_it_is_written_down_is_not_half_written(data, tmp_path, monkeypatch):
+    options = {"epochs": 5, "seed": 3, "validation": 0.2, "metrics": "r2"}
+    whole, broken = new_net(), new_net()
+    history = whole.fit(*data, **options)
+
+    def add(history, later):
+        history.cost.extend(later.cost)
+        if len(history.cost) == 3:
+            raise KeyboardInterrupt
+        original(history, fn.History(**{**vars(later), "cost": []}))
+    original = fn.History._add
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(fn.History, "_add", add)
+        broken.fit(*data, **options)
+    broken.checkpoint(tmp_path / "run")
+    assert told(fn.resume(tmp_path / "run").fit(*data, **again(options))) == told(history)
+
+
 def test_a_finished_run_can_be_made_longer(data, tmp_path):
     whole, short = new_net(), new_net()
     history = whole.fit(*data, epochs=9, optimizer="adam", seed=1)
@@ -173,6 +215,32 @@ def test_what_a_file_cannot_hold_must_be_given(data, tmp_path):
     whole = fn.Network([3, 5, 2], cost=cost, seed=0)
     whole.fit(*data, epochs=4, schedule=lambda epoch: 0.1, seed=1)
     assert run.net.parameters.tobytes() == whole.parameters.tobytes()
+
+
+@pytest.mark.parametrize("given", [{"X": np.zeros((7, 3)), "Y": np.zeros((7, 2))}, {"X": [[0.0]], "Y": [[0.0]]}, {"batch_size": 3}, {"threads": 0},
+                                   {"validation": 0.2}, {"metrics": "no"}, {"callbacks": 5}, {"checkpoint_every": 2}, {"Y": None}, {"max_seconds": -1}], ids=str)
+def test_what_is_refused_leaves_the_run_as_it_was(given, data, tmp_path):
+    net = new_net()
+    history = net.fit(*data, epochs=3, seed=0, checkpoint=tmp_path / "run")
+    run = fn.resume(tmp_path / "run")
+    kept = run.net._training
+    given = {"X": data[0], "Y": data[1], "epochs": 500, "max_seconds": 1e-9, "callbacks": lambda info: pytest.fail("called"), **given}
+    with pytest.raises((ValueError, TypeError)):
+        run.fit(**given)
+    assert run.net._training is kept and told(run.history) == told(history)
+    assert told(run.fit(*data)) == told(history)               # its three epochs are done
+    assert len(run.fit(*data, epochs=4).cost) == 4
+
+
+@pytest.mark.parametrize("where", ["missing", "directory"])
+@pytest.mark.parametrize("batches", [False, True])
+def test_a_checkpoint_that_could_not_be_written_is_refused_before_training(where, batches, data, tmp_path):
+    path = tmp_path if where == "directory" else tmp_path / "missing" / "run"
+    net = new_net()
+    before = net.parameters.copy()
+    with pytest.raises(OSError, match=str(tmp_path)):
+        net.fit(*([[data]] if batches else data), epochs=1, checkpoint=path)
+    assert (net.parameters == before).all()
 
 
 def test_other_data_are_refused(data, tmp_path):

@@ -128,10 +128,10 @@ def test_more_rows_than_blas_counts_are_refused_before_they_are_copied():
 def test_methods_that_trust_their_arguments_are_private():
     """What a user can name without an underscore checks what it is given."""
     public = {name for name in dir(fn.Network) if not name.startswith("_")}
-    assert public == {"backprop", "check_gradient", "checkpoint", "classes", "classify", "copy", "cost", "dtype", "explain", "export_c",
-                      "export_fortran", "fit", "fold_scaling", "forward", "freeze", "hessian_vector", "input_gradient", "jacobian", "jvp",
-                      "laplacian", "multilabel", "n_parameters", "parameter_jacobian", "parameters", "partial_fit",
-                      "per_sample_gradients", "predict", "save", "scaling", "sizes", "summary", "value_and_gradient", "vjp"}
+    assert public == {"activations", "backprop", "biases", "check_gradient", "checkpoint", "classes", "classify", "copy", "cost",
+                      "cost_function", "cost_name", "dtype", "explain", "export_c", "export_fortran", "fit", "fold_scaling", "forward", "freeze", "hessian_vector", "input_gradient",
+                      "jacobian", "jvp", "laplacian", "multilabel", "n_parameters", "parameter_jacobian", "parameters", "partial_fit",
+                      "per_sample_gradients", "predict", "save", "scaling", "sizes", "summary", "value_and_gradient", "vjp", "weights"}
     assert {name for name in dir(fn.FrozenNetwork) if not name.startswith("_")} == {
         "activations", "address", "capsule", "ctypes", "dtype", "export_c", "export_fortran", "jacobian", "jvp",
         "low_level_callable", "numba", "parameters", "predict", "sizes", "value_and_jacobian", "vjp"}

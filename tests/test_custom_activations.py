@@ -206,6 +206,20 @@ def test_a_file_names_it_and_load_is_given_it(bell, dtype, tmp_path):
         assert other.activations == net.activations and (other([1, 2]) == net([1, 2])).all()
 
 
+def test_two_of_one_name_which_a_file_could_not_tell_apart_are_refused(tmp_path):
+    wave, square = activations.custom(np.sin, np.cos), activations.custom(np.square, lambda z: 2 * z)
+    for use in (lambda: fn.Network([2, 3, 1], activation=[wave, square]), lambda: fn.Network([2, 3, 1], activation=wave, output=square)):
+        with pytest.raises(ValueError, match=r"activation must have a name of its own .*custom\(..., name=...\); got two that are called 'custom'"):
+            use()
+    net = fn.Network([2, 3, 1], activation=[wave, activations.custom(np.sin, np.cos)], seed=0)         # the same twice
+    net.fit([[0, 1]], [1], epochs=1, checkpoint=tmp_path / "run")
+    net.save(tmp_path / "net")
+    assert fn.load(tmp_path / "net", activation=[wave, wave]).activations == net.activations
+    for read in (lambda: fn.load(tmp_path / "net", activation=[wave, square]), lambda: fn.resume(tmp_path / "run", activation=[square, wave])):
+        with pytest.raises(ValueError, match="got two that are called 'custom'"):
+            read()
+
+
 def test_a_run_goes_on_with_it_bit_by_bit(bell, dtype, tmp_path, rng):
     X, Y = rng.random((20, 2)), rng.random((20, 1))
     whole, part = (fn.Network([2, 3, 1], activation=bell, dtype=dtype, seed=0) for _ in range(2))

@@ -28,12 +28,13 @@ def data(rng):
     return X, (X[:, 0] > 0) + (X[:, 1] > 0).astype(int)
 
 
-def alone(data, spec, rows=slice(None)):
+def alone(data, spec, rows=None):
     """What the spec says, by Network and fit."""
     given = {**COMMON, "sizes": SIZES, **spec}
     net = fn.Network(**{name: given.pop(name) for name in ("sizes", "activation", "output", "cost", "dtype") if name in given},
                      seed=spec["seed"])
-    history = net.fit(data[0][rows], data[1][rows], **given, progress=False)
+    X, Y = data if rows is None else (part[rows] for part in data)
+    history = net.fit(X, Y, **given, progress=False)
     return net, history
 
 
@@ -298,6 +299,21 @@ def test_ctrl_c_stops_every_net_and_each_keeps_what_it_has_learned(threads):
         assert time.perf_counter() - start < 20
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_nets_that_were_made_of_dicts_are_there_after_ctrl_c(error, threads, data):
+    def leave(info):
+        if info.epoch == 3:
+            raise error
+    specs = [{"seed": seed, "callbacks": leave if seed == 1 else ()} for seed in range(4)]
+    with pytest.raises(error) as caught:
+        fn.fit_many(specs, *data, sizes=SIZES, threads=threads, **COMMON)
+    fits = caught.value.fits
+    expected, history = alone(data, {"seed": 1, "epochs": 3})
+    assert [fit.options["seed"] for fit in fits] == [0, 1, 2, 3]
+    assert fits[1].net.parameters.tobytes() == expected.parameters.tobytes()
+
+
 def test_progress_counts_nets(data, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     fn.fit_many(fn.grid(seed=range(7)), *data, sizes=SIZES, threads=2, progress=True, **COMMON)
@@ -311,3 +327,66 @@ def test_progress_is_tqdms_where_that_is_installed(data, capsys):
     pytest.importorskip("tqdm")
     fn.fit_many(fn.grid(seed=range(7)), *data, sizes=SIZES, threads=2, progress=True, **COMMON)
     assert "7/7" in capsys.readouterr().err
+
+
+def kinds_of_targets():
+    """Y as fit takes it, with what its net needs."""
+    pandas = pytest.importorskip("pandas")
+    labels, words = np.arange(60) % 3, np.array(["a", "b", "c"])[np.arange(60) % 3]
+    several = [["a"], ["a", "b"], ["b"], ["c", "a"]] * 15
+    pairs = [["a", "b"], ["a", "c"], ["b", "c"]] * 20
+    sigmoid = {"output": "sigmoid", "cost": "cross_entropy"}
+    return {"lists of labels": (several, sigmoid), "lists of as many labels each": (pairs, sigmoid), "sets": ([set(row) for row in several], sigmoid),
+            "lists of numbers of classes": ([[1], [1, 2], [3], [0]] * 15, {**sigmoid, "sizes": [4, 6, 4], "classes": "auto"}),
+            "a list of words": (words.tolist(), {}), "a column of words": (pandas.Series(words), {}),
+            "nullable labels": (pandas.Series(labels, dtype="Int64"), {}), "categories": (pandas.Series(words, dtype="category"), {}),
+            "nullable columns": (pandas.DataFrame({name: pandas.array(labels == j, dtype="Float64") for j, name in enumerate("abc")}), {})}
+
+
+@pytest.mark.parametrize("kind", ["lists of labels", "lists of as many labels each", "sets", "lists of numbers of classes", "a list of words",
+                                  "a column of words", "nullable labels", "categories", "nullable columns"])
+def test_targets_may_be_all_that_fit_takes(kind, data):
+    Y, own = kinds_of_targets()[kind]
+    net, _ = alone((data[0], Y), {"seed": 1, **own})
+    [fit] = fn.fit_many([{"seed": 1}], data[0], Y, **{**COMMON, "sizes": SIZES, **own})
+    assert fit.net.parameters.tobytes() == net.parameters.tobytes() and fit.net.classes == net.classes
+    found = fn.cross_validate({"seed": 1}, data[0], Y, folds=[(np.arange(60), np.arange(60))], **{**COMMON, "sizes": SIZES, **own})
+    assert found.folds[0].fit.net.parameters.tobytes() == net.parameters.tobytes()
+    fn.cross_validate({}, data[0], Y, folds=2, **{**COMMON, "sizes": SIZES, **own, "epochs": 1})
+
+
+def test_masked_targets_are_refused_not_read(data):
+    Y = np.ma.array(data[1], mask=data[1] == 2)
+    for use in (lambda: fn.fit_many([{}], data[0], Y, sizes=SIZES), lambda: fn.cross_validate({"sizes": SIZES}, data[0], Y)):
+        with pytest.raises(TypeError, match="Y must not be masked"):
+            use()
+
+
+def test_nets_that_scale_learn_from_the_data_as_they_are_not_from_their_float32(rng):
+    X = 1.7e9 + 60 * rng.random((60, 1))             # times in s, of which float32 keeps steps of 128
+    Y = (X - 1.7e9) / 60
+    common = {"activation": "tanh", "output": "identity", "dtype": "float32", "epochs": 20, "optimizer": "adam", "learning_rate": 0.02}
+    expected = fn.Network([1, 8, 1], activation="tanh", output="identity", dtype="float32", seed=0)
+    rows, held = np.arange(40), np.arange(40, 60)
+    history = expected.fit(X[rows], Y[rows], seed=0, scale="standardize", epochs=20, optimizer="adam", learning_rate=0.02,
+                           validation=(X[held], Y[held]))
+    [fit] = fn.fit_many([{"seed": 0, "rows": rows, "validation_rows": held}], X, Y, sizes=[1, 8, 1], scale="standardize", **common)
+    assert fit.net.parameters.tobytes() == expected.parameters.tobytes() and fit.history.validation_cost == history.validation_cost
+    found = fn.cross_validate({"seed": 0}, X, Y, sizes=[1, 8, 1], folds=[(rows, held)], scale="standardize", **common)
+    assert found.folds[0].fit.net.parameters.tobytes() == expected.parameters.tobytes()
+
+    again = expected.copy()                          # scaled before; fit_many's nets of the caller's as well
+    fn.fit_many([again], X, Y, epochs=1, seed=1, learning_rate=0.01)
+    expected.fit(X, Y, epochs=1, seed=1, learning_rate=0.01)
+    assert again.parameters.tobytes() == expected.parameters.tobytes()
+
+
+def test_rows_that_count_nothing_may_hold_anything_as_in_fit(data):
+    X = data[0].copy()
+    X[5, 1] = np.nan
+    weight = np.arange(60.0) != 5
+    net, _ = alone((X, data[1]), {"seed": 1, "sample_weight": weight})
+    [fit] = fn.fit_many([{"seed": 1}], X, data[1], sizes=SIZES, sample_weight=weight, **COMMON)
+    assert fit.net.parameters.tobytes() == net.parameters.tobytes()
+    with pytest.raises(ValueError, match="X must be finite in float64; row 5, column 1 is nan"):
+        fn.fit_many([{"seed": 1}], X, data[1], sizes=SIZES, sample_weight=np.ones(60), **COMMON)

@@ -50,6 +50,17 @@ def test_views_and_parameters_are_one_memory():
         net.parameters = np.arange(12)
 
 
+@pytest.mark.parametrize("name, value", [("sizes", (2, 1)), ("weights", (np.zeros((3, 2)), np.zeros((1, 3)))), ("biases", (np.zeros(3), np.zeros(1))),
+                                         ("activations", ("relu", "identity")), ("cost_function", fn.costs.MAE()), ("cost_name", "mae")])
+def test_what_compiled_code_would_not_see_change_can_not_be_assigned(name, value):
+    net = fn.Network([2, 3, 1], seed=0)
+    with pytest.raises(AttributeError, match="no setter|not writable"):
+        setattr(net, name, value)
+    net.weights[0][...] = 0                                                         # what it does see
+    net.biases[0][...] = 0
+    assert (net.forward([1, 2]).z[0] == 0).all()
+
+
 def test_init_takes_layers_of_arrays():
     w, b = [np.ones((3, 2)), np.full((1, 3), 2)], [np.zeros(3), [5]]
     net = fn.Network([2, 3, 1], init=(w, b))
@@ -188,6 +199,22 @@ def test_out_is_filled_whatever_its_kind(frozen, m, dtype, rng):
         np.testing.assert_array_equal(out, expected)
     overlapping = X.copy()
     np.testing.assert_array_equal(call(overlapping, overlapping), expected)
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize("sizes", [(6, 6), (6, 6, 6), (200, 200)], ids=str)
+def test_out_may_lie_among_the_parameters(sizes, scaled, dtype, path, rng):
+    n = sizes[0]
+    for m, place in [(n, lambda net: net.weights[-1]), (None, lambda net: net.biases[-1]), (None, lambda net: net.weights[-1][n // 2]),
+                     (1, lambda net: net.parameters[3:3 + n].reshape(1, n)), (None, lambda net: net.weights[-1][:, 0])]:
+        net = random_net(rng, sizes, dtype)
+        if scaled:
+            net.scaling = fn.Scaling(inputs=(0.5, 2.0), targets=(1.0, 3.0))
+        X = rng.random(n if m is None else (m, n)).astype(dtype)
+        expected = net(X)
+        out = place(net)
+        assert net.predict(X, out) is out
+        np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize("frozen", [False, True])

@@ -258,6 +258,34 @@ def test_a_profile_opened_in_a_callback_sees_the_epochs_after_it(rng):
     assert rows_of(opened, "fit") and {row.operation: row.calls for row in opened.rows if not row.work}["epochs"] == 2
 
 
+@pytest.mark.parametrize("kind", ["arrays", "batches", "lbfgs", "resumed", "resumed with batches", "many"])
+def test_every_way_to_train_has_its_spans(kind, rng, tmp_path):
+    net = fn.Network([4, 5, 2], seed=0)
+    X, Y = data(rng, net.sizes, 20)
+    net.fit(X, Y, epochs=1, checkpoint=tmp_path / "run")
+    run = fn.resume(tmp_path / "run")
+    uses = {"arrays": lambda: net.fit(X, Y, epochs=3, validation=(X, Y)), "batches": lambda: net.fit([(X, Y)], epochs=3, validation=(X, Y)),
+            "lbfgs": lambda: net.fit(X, Y, epochs=3, validation=(X, Y), optimizer="lbfgs"),
+            "resumed": lambda: run.fit(X, Y, epochs=4, validation=(X, Y)), "resumed with batches": lambda: run.fit([(X, Y)], epochs=4, validation=(X, Y)),
+            "many": lambda: fn.fit_many([net], X, Y, epochs=3, validation=(X, Y))}
+    with fn.profile() as found:
+        uses[kind]()
+    spans = {row.operation: row.calls for row in found.rows if not row.work}
+    assert spans["fit"] == 1 and spans["check and convert"] == 1 and spans["validation"] == 3
+    assert abs(found.accounted - 1) < 0.03
+
+
+def test_a_profile_may_open_or_close_between_a_run_and_its_resumption(rng, tmp_path):
+    net = fn.Network([4, 5, 2], seed=0)
+    X, Y = data(rng, net.sizes, 20)
+    net.fit(X, Y, epochs=1, checkpoint=tmp_path / "run")
+    with fn.profile() as found:
+        run, other = (fn.resume(tmp_path / "run") for _ in range(2))
+        run.fit(lambda: iter([(X, Y)]), epochs=3)
+    assert len(run.history.cost) == 3 and len(other.fit(X, Y, epochs=5).cost) == 5
+    assert {row.operation: row.calls for row in found.rows if not row.work}["fit"] == 1
+
+
 def test_an_open_profile_says_so_and_a_used_one_is_not_opened_again():
     found = fn.profile()
     with pytest.raises(RuntimeError, match="the profile is still open: leave its with block first"):

@@ -381,6 +381,7 @@ BAD = [
     ("max_norm", "1", TypeError, "max_norm"), ("frozen", [3], ValueError, "a layer in frozen must be at most 2; got 3"),
     ("frozen", [0, 1, 2], ValueError, "frozen must leave at least one layer"), ("frozen", "0", TypeError, "frozen"),
     ("masks", [None], ValueError, "masks must hold one array or None per layer"), ("masks", {0: np.ones((2, 2))}, ValueError, r"masks\[0\] must have shape"),
+    ("masks", {1: None, -2: None}, ValueError, "masks must name each layer once; got both 1 and -2 of 3 layers"),
     ("masks", {1: np.full((8, 19), 0.5)}, ValueError, r"masks\[1\] must hold 0"), ("patience", 0, ValueError, "patience"),
     ("min_delta", -1, ValueError, "min_delta"), ("restore_best", 1, TypeError, "restore_best"), ("target_cost", math.inf, ValueError, "target_cost"),
     ("max_seconds", 0, ValueError, "max_seconds"), ("metrics", "acc", ValueError, "metrics"), ("metrics", ["r2", "r2"], ValueError, "twice"),

@@ -173,6 +173,51 @@ def test_fitting_again_keeps_the_scaling_unless_asked(data):
     assert net.scaling is None
 
 
+def fails_in(place):
+    """Arguments of fit with which it diverges, or raises, with the parameters as they were."""
+    def interrupt(epoch):
+        raise KeyboardInterrupt
+    return {"diverges": {"learning_rate": 1e300}, "diverges in the third epoch": {"learning_rate": 1.0, "schedule": lambda e: 1e-30 if e < 2 else 1e300},
+            "interrupted before a step": {"schedule": interrupt}, "schedule gives no number": {"schedule": lambda epoch: "x"},
+            "no batch at all": {}}[place]
+
+
+@pytest.mark.parametrize("batches", [False, True])
+@pytest.mark.parametrize("place", ["diverges", "diverges in the third epoch", "interrupted before a step", "schedule gives no number", "no batch at all"])
+@pytest.mark.filterwarnings("ignore:training diverged")
+def test_a_fit_that_fails_leaves_a_net_that_was_trained_as_it_was(data, place, batches):
+    X, Y = data
+    net = fitted(data)
+    net.classes = ["a", "b"]
+    before, scaling, training = net(X), net.scaling, net._training
+    options = {"epochs": 5, "seed": 0, "classes": ["c", "d"], **fails_in(place)}
+    if batches:
+        options = {**options, "X": [] if place == "no batch at all" else [(50 * X + 7, Y)] * 3}
+    else:
+        options = {**options, "X": 50 * X + 7, "Y": Y, "scale": "minmax"}
+    try:
+        history = net.fit(**options)
+        assert history.stopped == "diverged" or place == "no batch at all" and not batches
+    except (KeyboardInterrupt, TypeError, ValueError):
+        assert net._training is training
+    if place != "no batch at all" or batches:
+        assert net.scaling == scaling and net.classes == ("a", "b") and (net(X) == before).all()
+
+
+def test_a_fit_that_is_interrupted_after_a_step_keeps_its_scaling(data):
+    X, Y = data
+    net = fitted(data)
+    before = net.parameters.copy()
+
+    def interrupt(info):
+        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        net.fit(50 * X + 7, Y, scale="standardize", epochs=2, learning_rate=0.01, callbacks=interrupt, callback_every=1)
+    assert (net.parameters != before).any() and net.scaling.input_unit[0] == pytest.approx(50 * SPREAD[0], rel=0.3)
+    net.fit(X, Y, scale="maxabs", epochs=0)           # nothing failed: learned, and that is all
+    assert (net.scaling.input_offset == 0).all()
+
+
 def test_metrics_and_callbacks_see_original_units(data):
     X, Y = data
     seen = []

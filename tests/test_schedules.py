@@ -120,6 +120,9 @@ def test_none_is_constant_and_a_function_is_not_saved():
     (lambda: as_schedule(Step), TypeError, "schedule must be one of"), (lambda: as_schedule(0.1), TypeError, "got 0.1"),
     (lambda: as_schedule(lambda e: "fast").rates(1, 0, 0, 1), TypeError, "schedule must return a number.*got 'fast'.*epoch 0"),
     (lambda: as_schedule(lambda e: -1).rates(1, 3, 0, 1), ValueError, "finite learning rate, 0 or more; got -1.0 for epoch 3"),
+    (lambda: Exponential(2.0).rates(1e-300, 1024, 0, 1), ValueError, r"schedule Exponential\(decay=2.0\) must give finite rates; .* in epoch 1025"),
+    (lambda: Exponential(2.0).rates(3.0, 1023, 0, 1), ValueError, "in epoch 1024"),
+    (lambda: Step(3, 1e10).rates(1.0, 93, 0, 1), ValueError, r"schedule Step\(every=3, factor=10000000000.0\) must .* in epoch 94"),
     (lambda: schedules.from_dict({"name": "stepp"}), ValueError, "did you mean 'step'"),
     (lambda: schedules.from_dict({"name": "step", "gamma": 1}), ValueError, "'step' has the options every, factor; got gamma")])
 def test_bad_options_are_named(make, error, message):

@@ -1,5 +1,7 @@
 """Sparse inputs: zeros skipped in training, scipy's CSR wherever X is taken."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -117,6 +119,34 @@ def test_bad_sparse_inputs_are_refused(dtype):
         net.fit(rows, np.zeros((2, 2)))
     with pytest.raises(ValueError, match="at least one sample"):
         net.fit(sparse.csr_matrix((0, 3)), np.zeros((0, 2)))
+
+
+MALFORMED = {
+    "column too large": (sparse.csr_array, [0, 5 * 10**8], [0, 1, 2], "indices in 0 ... 2; got 500000000 in a malformed csr matrix"),
+    "column one too large": (sparse.csr_array, [0, 3], [0, 1, 2], "indices in 0 ... 2; got 3"),
+    "negative column": (sparse.csr_array, [-10**8, 0], [0, 1, 2], "indices in 0 ... 2; got -100000000"),
+    "column beyond 32 bits": (sparse.csr_array, np.array([2**32, 0], np.int64), [0, 1, 2], "indices in 0 ... 2; got 4294967296"),
+    "start too large": (sparse.csr_array, [0, 1], [0, 10**8, 2], "indptr of 3 numbers that rise from 0 to at most its 2 values"),
+    "end too large": (sparse.csr_array, [0, 1], [0, 1, 3], "at most its 2 values"),
+    "first start not 0": (sparse.csr_array, [0, 1], [1, 1, 2], "rise from 0"),
+    "row too large": (sparse.csc_array, [0, 5], [0, 1, 2, 2], "indices in 0 ... 1; got 5 in a malformed csc matrix"),
+    "block too large": (sparse.bsr_array, [0, 9], [0, 1, 2], "indices in 0 ... 2; got 9 in a malformed bsr matrix"),
+}
+
+
+@pytest.mark.parametrize("kind, indices, indptr, message", MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_sparse_matrix_is_refused_before_anything_reads_it(kind, indices, indptr, message, dtype):
+    X = kind((2, 3))                                 # made whole, then spoilt: constructors look, a little
+    X.data = np.ones((2, 1, 1) if kind is sparse.bsr_array else 2)
+    X.indices, X.indptr = np.asarray(indices, np.int64), np.asarray(indptr, np.int64)
+    net = fn.Network([3, 1], dtype=dtype, seed=0)
+    before = net.parameters.copy()
+    for use in (lambda: net(X), lambda: net.cost(X, [0, 1]), lambda: net.fit(X, [0, 1], epochs=1), lambda: net.freeze()(X),
+                lambda: fn.fit_many([{"rows": [0, 1]}], X, [0, 1], sizes=[3, 1], epochs=1),
+                lambda: fn.cross_validate({"sizes": [3, 1]}, X, [0, 1], folds=2, epochs=1)):
+        with pytest.raises(ValueError, match=f"^X must have .*{re.escape(message)}"):
+            use()
+    assert (net.parameters == before).all()
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])

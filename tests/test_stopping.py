@@ -150,6 +150,21 @@ def test_r2_of_constant_targets_is_1_or_0():
     assert stopping.r2(np.array([[0.0], [np.nan], [2.0]]), np.array([[0.0], [7.0], [2.0]])) == 1
 
 
+@pytest.mark.parametrize("validation", [None, "own"])
+def test_a_metric_can_not_write_into_the_callers_targets(validation, rng):
+    X, Y = rng.random((30, 3)), rng.random((30, 1))
+
+    def metric(given, outputs):
+        outputs[:] = 0                               # its own
+        given[:] = 0
+        return 0.0
+
+    before = Y.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        fn.Network([3, 1], seed=0).fit(X, Y, epochs=2, metrics=metric, validation=validation and (X, Y))
+    assert (Y == before).all() and Y.flags.writeable
+
+
 def test_what_a_metric_raises_comes_through_and_the_net_is_as_after_the_epoch(blobs):
     def broken(targets, outputs):
         raise ZeroDivisionError("metric")

@@ -164,18 +164,24 @@ cdef class Engine:
         (3, 1)
         """
         if (self.direct and is_vector(X, self.typenum, self.n_in)
-                and is_target(out, self.typenum, self.n_out)):
+                and is_target(out, self.typenum, self.n_out) and not self.owns(<cnp.ndarray>out)):
             self.infer_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         if (threads is ONE and is_matrix(X, self.typenum, self.n_in)
-                and is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X)):
+                and is_target_matrix(out, self.typenum, self.n_out, <cnp.ndarray>X) and not self.owns(<cnp.ndarray>out)):
             self._predict_into(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         if (self.maps is not None and self.direct and is_vector(X, self.own_typenum(), self.n_in)
-                and is_target(out, self.own_typenum(), self.n_out)):
+                and is_target(out, self.own_typenum(), self.n_out) and not self.owns(<cnp.ndarray>out)):
             self.infer_scaled(<cnp.ndarray>X, <cnp.ndarray>out)
             return out
         return self._predict(X, out, threads)
+
+    cdef bint owns(self, cnp.ndarray out) noexcept:
+        """Whether a contiguous array lies among the parameters, which are still read while it is written."""
+        cdef char* first = <char*>cnp.PyArray_DATA(self._parameters)
+        cdef char* start = <char*>cnp.PyArray_DATA(out)
+        return start < first + cnp.PyArray_NBYTES(self._parameters) and first < start + cnp.PyArray_NBYTES(out)
 
     cdef int infer_into(self, cnp.ndarray X, cnp.ndarray out) except -1:
         if self.single:

@@ -182,19 +182,6 @@ cdef class Recorder:
         self.enter_span(name)
         return self
 
-    def timed(self, name, function):
-        """The function, its time that of a span where this recorder's thread calls it."""
-        @functools.wraps(function)
-        def call(*args, **options):
-            if current() is not self:
-                return function(*args, **options)
-            self.enter_span(name)
-            try:
-                return function(*args, **options)
-            finally:
-                self.exit_span()
-        return call
-
     # -- the whole -------------------------------------------------------------
 
     def start(self):
@@ -286,6 +273,17 @@ def span(name):
     """A context in which time is the span's, if this thread has a profile open."""
     cdef Recorder here = current() if open_profiles else None
     return NOTHING if here is None else here.span(name)
+
+
+def timed(str name not None):
+    """A decorator: a call's time is that of a span."""
+    def decorate(function):
+        @functools.wraps(function)
+        def call(*args, **options):
+            with span(name):
+                return function(*args, **options)
+        return call
+    return decorate
 
 
 # -- the clock -----------------------------------------------------------------
