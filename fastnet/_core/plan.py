@@ -84,7 +84,7 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
     """
     n_layers = len(sizes) - 1
     if python or not fast_paths():
-        return TrainingPlan("plain", min(batch_size, 256), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
+        return TrainingPlan("plain", min(batch_size, PLAIN_ROWS), 1, False, (LayerPlan("none", "gemm", "gemm", "gemm"),) * n_layers)
     if dense:
         density = 1.0
     if half_lanes is not None and half_is_faster(sizes, batch_size, lanes, half_lanes, batch_size == 1 and bare):
