@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 
 import numpy as np
 
@@ -26,6 +27,14 @@ def reading(path):
         yield
     except OSError as error:
         raise CommandError(str(error) if error.errno is None else f"{path}: {error.strerror}") from error
+
+
+def check_apart(inputs, outputs):
+    """Every file that is written, None where there is none, has a path of its own: nothing that is read is overwritten."""
+    paths = [str(path) for path in (*inputs, *outputs) if path is not None]
+    written = [os.path.realpath(path) for path in outputs if path is not None]
+    if len(set(written)) < len(written) or set(written) & set(map(os.path.realpath, inputs)):
+        raise CommandError(f"each file needs a path of its own; got {', '.join(paths)}")
 
 
 def positive_int(text):

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnet._cli_common import (FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, column, fraction, positive_float,
-                                 positive_int, print_table, reading, scaled, seed)
+from fastnet._cli_common import (FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, check_apart, column, fraction,
+                                 positive_float, positive_int, print_table, reading, scaled, seed)
 
 HELD_OUT = 0.2    # of the rows, where the source has no test part
 WATCHED = 0.1     # of the rows to train on, to stop by
@@ -109,8 +109,7 @@ def _add_data_options(group):
 
 
 def train(args):
-    if args.out and not Path(args.out).resolve().parent.is_dir():    # said before training, not after
-        raise CommandError(f"--out: no such directory: {Path(args.out).resolve().parent}")
+    check_out(args)
     data = prepare(args)
     net = build(args, data)
     start = [w.tolist() for w in net.weights], [b.tolist() for b in net.biases]
@@ -140,6 +139,19 @@ def train(args):
         save(args, net, data)
     print(as_json(report)) if args.json else print_report(report)
     return OK
+
+
+def check_out(args):
+    """What is wrong with --out is said before training, not after."""
+    if not args.out:
+        return
+    source, out = Path(args.source), Path(args.out).resolve()
+    if not out.parent.is_dir():
+        raise CommandError(f"--out: no such directory: {out.parent}")
+    if out.is_dir():
+        raise CommandError(f"--out: expected a file; {args.out} is a directory")
+    if args.source != "digits":
+        check_apart([*source.glob("*ubyte*")] if source.is_dir() else [source], [args.out])
 
 
 # The data.

@@ -245,6 +245,21 @@ def test_ctrl_c_saves_the_net_so_far_and_exits_with_130(monkeypatch, capsys, tmp
     assert fn.load(tmp_path / "net.safetensors").sizes == (64, 30, 10)
 
 
+def test_train_keeps_what_it_reads_and_says_so_before_training(fails, iris, monkeypatch, tmp_path):
+    monkeypatch.setattr(fn.Network, "fit", lambda *args, **options: pytest.fail("trained"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.csv").symlink_to(iris)
+    for out in (iris, "./iris.csv", "link.csv"):
+        assert "a path of its own" in fails("train", iris, "--out", out)
+    assert iris.read_text() == IRIS_LIKE
+    assert "is a directory" in fails("train", iris, "--out", tmp_path)
+
+    for name, values in ("images-idx3", np.zeros((4, 1, 2), np.uint8)), ("labels-idx1", np.arange(4, dtype=np.uint8)):
+        header = bytes([0, 0, 8, values.ndim]) + b"".join(n.to_bytes(4, "big") for n in values.shape)
+        (tmp_path / f"train-{name}-ubyte").write_bytes(header + values.tobytes())
+    assert "a path of its own" in fails("train", tmp_path, "--out", "train-images-idx3-ubyte")
+
+
 # --- predict
 
 
@@ -295,6 +310,13 @@ def test_predict_says_which_arrays_an_npz_file_should_have(fails, model, tmp_pat
 
 def test_predict_that_cannot_write_fails_with_exit_code_1(fails, model, iris, tmp_path):
     fails("predict", model[0], iris, "--label-column", "kind", "--out", tmp_path / "no" / "out.csv", code=1)
+
+
+def test_predict_keeps_what_it_reads(fails, model, iris):
+    path, before = model[0], model[0].read_bytes()
+    for out in (path, iris):
+        assert "a path of its own" in fails("predict", path, iris, "--label-column", "kind", "--out", out)
+    assert path.read_bytes() == before and iris.read_text() == IRIS_LIKE
 
 
 # --- export
@@ -508,6 +530,14 @@ def test_profile_draws(run, short, tmp_path):
 ])
 def test_what_profile_is_not_given_rightly_is_named(fails, argv, message):
     assert message in fails("profile", *argv)
+
+
+def test_profile_keeps_the_net_it_reads(fails, model):
+    path, before = model[0], model[0].read_bytes()
+    assert "a path of its own" in fails("profile", path, "--trace", path)
+    assert "a path of its own" in fails("profile", path, "--plot", path)
+    assert "a path of its own" in fails("profile", path, "--plot", "x", "--trace", "x")
+    assert path.read_bytes() == before
 
 
 def test_profile_writes_no_half_trace(fails, short, tmp_path):
