@@ -28,8 +28,8 @@ def advise(net, batch, density, threads, training, now):
             size = next(size for size, gain in better.items() if gain >= max(WORTH, 0.9 * max(better.values())))
             found.append((f"batch_size={size}", better[size], f"batch_size={size} would give {better[size]:.1f}x the samples a second"
                           " (and other steps: the learning rate may want to change)"))
-    if net.dtype.itemsize == 8:
-        gain = now / seconds(net=net.copy(dtype="float32"))
+    if net.dtype.itemsize == 8 and (single := in_float32(net)) is not None:
+        gain = now / seconds(net=single)
         if gain > WORTH:
             found.append(("dtype='float32'", gain, f"dtype='float32' would give {gain:.1f}x"))
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -47,3 +47,11 @@ def advise(net, batch, density, threads, training, now):
     if training and max(net.sizes[1:]) >= 512 and batch >= 32:
         found.append(("", None, f"wide layers and long batches: {PUBLISHED}"))
     return found
+
+
+def in_float32(net):
+    """A copy, or None where compiled code of the user's own takes float64 alone."""
+    try:
+        return net.copy(dtype="float32")
+    except ValueError:
+        return None
