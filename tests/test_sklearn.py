@@ -255,6 +255,24 @@ def test_a_validation_set_of_ones_own_decides_when_to_stop():
     assert net.best_validation_score_ == pytest.approx(net.score(LINE[1::2], WAVE[1::2], np.arange(40)), abs=1e-12)
     with pytest.raises(ValueError, match="X_val and y_val must be given together"):
         classifier().fit(X, y, X_val=Xv)
+    with pytest.raises(ValueError, match="X_val and y_val must be given together.*got only sample_weight_val"):
+        classifier().fit(X, y, sample_weight_val=np.ones(75))
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "cg", fn.LBFGS()], ids=str)
+@pytest.mark.parametrize("name, value", [("dropout", 0.5), ("dropout", [0.1]), ("callbacks", print), ("callbacks", [print]),
+                                         ("learning_rate", fn.schedules.Cosine(5)), ("learning_rate", lambda epoch: 0.1)], ids=str)
+def test_what_would_have_no_effect_on_a_search_is_refused(solver, name, value):
+    with pytest.raises(ValueError, match=f"^{name} needs a solver that goes from batch to batch"):
+        classifier(solver=solver, **{name: value}).fit(IRIS, SPECIES)
+
+
+def test_validation_samples_are_refused_by_a_search_and_scikit_learns_own_parameters_are_not():
+    for held in ({"X_val": IRIS}, {"y_val": SPECIES}, {"X_val": IRIS, "y_val": SPECIES}, {"sample_weight_val": SPECIES}):
+        for net, y in (classifier(solver="lbfgs"), SPECIES), (regressor(solver="cg"), SPECIES * 1.0):
+            with pytest.raises(ValueError, match=f"^{[*held][0]} needs a solver"):
+                net.fit(IRIS, y, **held)
+    classifier(solver="lbfgs", max_iter=2, early_stopping=True, learning_rate="adaptive", dropout=[0.0], callbacks=[]).fit(IRIS, SPECIES)
 
 
 def test_callbacks_are_told_of_every_epoch_and_may_stop_it():

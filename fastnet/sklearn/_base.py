@@ -199,6 +199,7 @@ class BaseMLP(BaseEstimator, ABC):
         return None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X), float)
 
     def _fit(self, X, y, sample_weight, incremental=False, held=(None, None, None)):
+        _solvers.check_effect(self, *held)
         hidden = self._hidden()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._validate_input(X, y, incremental, reset=first)
@@ -244,10 +245,11 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _held(self, data, X, y, sample_weight):
         """The validation samples that `fit` was given, or None."""
-        if X is None and y is None:
+        if X is None and y is None and sample_weight is None:
             return None
         if X is None or y is None:
-            raise ValueError("X_val and y_val must be given together; got only one of them")
+            raise ValueError("X_val and y_val must be given together, and with sample_weight_val; got only "
+                             + ("sample_weight_val" if X is y else "one of them"))
         X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=False)
         weight = None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X), float)
         dtype = self.network_.dtype
