@@ -157,6 +157,12 @@ def test_train_with_no_hidden_layer_and_with_one_output_for_two_classes(run, iri
     assert report(run("train", iris, *QUICK, "--json", "--sizes", 2, 3, 1))["accuracy"] is not None
 
 
+@pytest.mark.parametrize("dropout", [0.9, 7])
+def test_train_refuses_dropout_where_there_is_no_hidden_layer(fails, iris, dropout):
+    assert "--dropout needs a hidden layer" in fails("train", iris, *QUICK, "--hidden", "--dropout", dropout)
+    assert "dropout must" in fails("train", iris, *QUICK, "--quiet", "--hidden", 3, "--dropout", 7)
+
+
 def test_train_maps_whole_number_labels_to_sorted_classes(run, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "a.npz", x=rng.random((40, 3)), y=rng.choice([-5, 7, 100], 40))
@@ -602,6 +608,16 @@ def test_a_table_is_scaled_learned_and_predicted_by_the_names_of_its_classes(run
     assert labels == table["kind"].tolist()
     text = run("info", out)
     assert "inputs 2" in text and "Iris, setosa, virginica" in text
+
+
+def test_labels_that_are_bools_come_back_as_bools(run, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+    x = np.random.default_rng(0).random(60)
+    pyarrow.parquet.write_table(pa.table({"a": x, "k": pa.array((x > 0.5).tolist())}), tmp_path / "b.parquet")
+    assert "0=False 1=True" in run("train", tmp_path / "b.parquet", *QUICK, "--out", tmp_path / "net.safetensors")
+    assert fn.load(tmp_path / "net.safetensors").classes == (False, True)
+    assert set(run("predict", tmp_path / "net.safetensors", tmp_path / "b.parquet", "--label-column", "k", "--classes").split()) <= {"False", "True"}
 
 
 def test_whole_number_labels_come_back_as_they_were(run, tmp_path):
