@@ -148,6 +148,9 @@ def test_every_layer_may_have_an_activation_of_its_own():
         assert net.network_.activations[-2] is square and net.score(LINE, LINE[:, 0]**2) > 0.9
     with pytest.raises(ValueError, match=r"activation must be a name, or hold one per hidden layer \(2\).*got 1"):
         classifier(hidden_layer_sizes=(6, 5), activation=["tanh"]).fit(IRIS, SPECIES)
+    for activation, output in ([], "softmax"), (["identity"], "identity"), ("tanh", "softmax"):
+        net = classifier(hidden_layer_sizes=(), activation=activation).fit(IRIS, SPECIES)
+        assert net.network_.activations == (output,) and net.score(IRIS, SPECIES) > 0.6
 
 
 SOLVERS = ["momentum", "nesterov", "adagrad", "rmsprop", "amsgrad", "adamw", "nadam", "rprop", "cg", fn.SGD(momentum=0.5), fn.LBFGS(memory=5),
@@ -213,6 +216,12 @@ def test_a_classifier_takes_other_losses(loss):
     net = classifier(loss=loss, max_iter=300).fit(IRIS, NAMES)
     assert net.score(IRIS, NAMES) > 0.9
     np.testing.assert_allclose(net.predict_proba(IRIS).sum(axis=1), 1, atol=1e-12)
+
+
+def test_a_classifier_has_one_output_a_class():
+    for y in (SPECIES, SPECIES > 0):
+        with pytest.raises(ValueError, match=r"loss must be a cost of one output a class; got GaussianNLL\(.*\), of 2 a target"):
+            classifier(loss=fn.costs.GaussianNLL()).fit(IRIS, y)
 
 
 def test_dropout_is_drawn_from_the_random_state():

@@ -107,7 +107,8 @@ class BaseMLP(BaseEstimator, ABC):
         output = own_output or output
         sizes = [n_features, *hidden, cost.n_outputs(n_targets)]
         self._build(sizes, [*names, output], cost, dtype)
-        drawn_for = [*names, names[-1] if names else FROM_THEIRS.get(self.activation, self.activation)]
+        alone = FROM_THEIRS.get(self.activation, self.activation) if isinstance(self.activation, str) else output
+        drawn_for = [*names, names[-1] if names else alone]
         for (p, n), name, w, b in zip(pairwise(sizes), drawn_for, self.network_.weights, self.network_.biases):
             bound = np.sqrt((2.0 if name == "sigmoid" else 6.0) / (p + n))
             w.T[:] = self._random_state.uniform(-bound, bound, (p, n))
