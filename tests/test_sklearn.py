@@ -374,6 +374,23 @@ def test_parameters_are_named_in_messages():
         classifier().predict_proba(IRIS)
 
 
+@pytest.mark.parametrize("X, y, options, message", [
+    (LINE, WAVE - 5, {}, "Y must be at least 0"), (LINE, WAVE[1:], {}, "inconsistent"), (LINE * np.nan, WAVE, {}, "NaN"),
+    (LINE, np.exp(WAVE), {"activation": "silu", "dropout": [0.1, 0.2]}, "dropout must be"),
+    (LINE[:3], np.exp(WAVE[:3]), {"early_stopping": True}, "validation set is too small"),
+    (LINE, np.exp(WAVE), {"callbacks": [3]}, "callbacks must be"),
+    (LINE, np.exp(WAVE), {"learning_rate": fn.schedules.Cosine(3), "solver": "lbfgs"}, "learning_rate needs")],
+    ids=["targets", "lengths", "values", "dropout", "few", "callbacks", "search"])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_refit_that_is_refused_leaves_what_was_fitted(X, y, options, message, warm):
+    net = regressor(loss="poisson", max_iter=20, warm_start=warm).fit(LINE, np.exp(WAVE))
+    before, fitted = net.predict(LINE), set(vars(net))
+    with pytest.raises((TypeError, ValueError), match=message):
+        net.set_params(**options).fit(X, y)
+    np.testing.assert_array_equal(net.predict(LINE), before)
+    assert set(vars(net)) == fitted and net.n_features_in_ == 1 and net.n_iter_ == 20 and len(net.loss_curve_) == 20
+
+
 def test_a_net_made_for_other_targets_is_not_fed_with_these():
     net = regressor(warm_start=True, max_iter=2).fit(LINE, WAVE)
     with pytest.raises(ValueError, match="the 1 features and 1 targets that the net was made for; got 1 and 2"):

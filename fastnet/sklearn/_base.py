@@ -24,7 +24,7 @@ from fastnet.costs import Cost
 from fastnet.network import Network
 from fastnet.schedules import Schedule
 from fastnet.sklearn import _solvers
-from fastnet.sklearn._fitting import Data, Descent, minimize, split
+from fastnet.sklearn._fitting import Data, Descent, keep_of, minimize, split
 
 FROM_THEIRS = {"logistic": "sigmoid"}          # activations that fastnet calls otherwise
 TO_THEIRS = {"sigmoid": "logistic"}
@@ -200,7 +200,27 @@ class BaseMLP(BaseEstimator, ABC):
         return None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X), float)
 
     def _fit(self, X, y, sample_weight, incremental=False, held=(None, None, None)):
+        before = dict(self.__dict__)
+        try:
+            data, validation = self._prepare(X, y, sample_weight, incremental, held)
+        except BaseException:                                  # what was fitted before stays as it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        net = self.network_
+        if _solvers.takes_steps(self.solver):
+            self._descend(data, validation, incremental)
+        else:
+            minimize(self, data, self._loss(data.Y))
+        if not np.isfinite(net.parameters).all():
+            raise ValueError("Solver produced non-finite parameter weights. The input data may contain large values and need to "
+                             "be preprocessed.")
+        return self
+
+    def _prepare(self, X, y, sample_weight, incremental, held):
+        """Everything that is checked before the first step: samples to train on, and to validate on or None."""
         _solvers.check_effect(self, *held)
+        self._callbacks()
         hidden = self._hidden()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._validate_input(X, y, incremental, reset=first)
@@ -215,16 +235,10 @@ class BaseMLP(BaseEstimator, ABC):
             raise ValueError(f"X and y must have the {net.sizes[0]} features and {net.cost_function.n_targets(net.sizes[-1])} targets "
                              f"that the net was made for; got {X.shape[1]} and {self.n_outputs_}")
         data = Data(self._inputs(X, net.dtype), Y, weight)
-        if _solvers.takes_steps(self.solver):
-            self._descend(data, held, incremental)
-        else:
-            minimize(self, data, self._loss(Y))
-        if not np.isfinite(net.parameters).all():
-            raise ValueError("Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                             "be preprocessed.")
-        return self
+        return self._prepare_steps(data, held, incremental) if _solvers.takes_steps(self.solver) else (data, None)
 
-    def _descend(self, data, held, incremental):
+    def _prepare_steps(self, data, held, incremental):
+        keep_of(self, len(self.network_.weights) - 1)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         if "loss_curve_" not in self.__dict__:                 # the last solver took no steps
@@ -236,6 +250,9 @@ class BaseMLP(BaseEstimator, ABC):
             data, validation = split(self, data, self._strata(data.Y))
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.best_validation_score_ = [], -np.inf
+        return data, validation
+
+    def _descend(self, data, validation, incremental):
         Descent(self, data, self._loss(data.Y), validation).run(self.max_iter, incremental)
         if self.early_stopping and self._best_parameters is not None:
             self.network_.parameters[:] = self._best_parameters
