@@ -291,7 +291,9 @@ def check_masks(masks, net):
 
 def check_metrics(metrics):
     """By name: "accuracy", "r2" or a callable (Y, outputs) -> number."""
-    metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+    if not hasattr(metrics, "__iter__"):
+        raise TypeError(f"metrics must be 'accuracy', 'r2', a callable (Y, outputs) -> number, or several of these; got {describe(metrics)}")
     checked = {}
     for metric in metrics:
         if not callable(metric):
