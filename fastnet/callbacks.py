@@ -268,7 +268,7 @@ class TensorBoard:
     """
 
     def __init__(self, folder):
-        self.folder, self.file = check_path(folder), None
+        self.folder, self.file = check_path(folder, "folder"), None
 
     def __call__(self, info):
         if info.batch is not None:

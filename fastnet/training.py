@@ -152,7 +152,7 @@ class Training:
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         self.callbacks = callbacks_.with_progress(callbacks, progress)
         self.callback_every = callback_every if callback_every is None else _checks.check_count("callback_every", callback_every)
-        self.checkpoint = None if checkpoint is None else check_path(checkpoint)
+        self.checkpoint = None if checkpoint is None else check_path(checkpoint, "checkpoint")
         self.checkpoint_every = (checkpoint_every if checkpoint_every is None
                                  else _checks.check_count("checkpoint_every", checkpoint_every))
         if checkpoint_every is not None and checkpoint is None:
