@@ -408,7 +408,9 @@ def encode_header(net, data):
     header = json.dumps(table, ensure_ascii=True, separators=(",", ":")).encode("ascii")
     header += b" " * (-(8 + len(header)) % ALIGNMENT)
     if len(header) > HEADER_LIMIT:
-        raise ValueError(f"net has {len(net.sizes)} layers, too many for a header of {HEADER_LIMIT} bytes")
+        names = len(metadata.get("classes", ""))
+        what = f"{len(net.classes)} classes, whose names take {names} bytes" if 2 * names > len(header) else f"{len(net.sizes)} layers"
+        raise ValueError(f"net has {what}, too many for a header of {HEADER_LIMIT} bytes")
     return len(header).to_bytes(8, "little") + header
 
 
