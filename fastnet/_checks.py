@@ -448,8 +448,8 @@ def numbered(classes, Y, class_weight, n_out=None):
     """Labels of any kind, and the weights of their classes, by position among the classes; `n_out` for a single sample,
     whose Y may be n_out numbers, or its own labels where there are several."""
     if classes is None:
-        raise ValueError("Y holds labels that are no numbers, and the net knows no classes yet: fit learns them, or "
-                         "net.classes = [...] names them, one per output")
+        raise ValueError("Y holds labels that are no numbers, and the net knows no classes yet: fit learns them where it is "
+                         "given all labels at once; classes=[...] of fit, or net.classes = [...], names them, one per output")
     if n_out is not None and np.ndim(Y) == 1:
         if not speaks(Y) and len(Y) == n_out > 1:
             return Y, classes.number_weights(class_weight)

@@ -149,6 +149,8 @@ def check_kinds(array):
     kinds = list(map(kind_of, values))
     if array.dtype.kind == "f" and all(value.is_integer() for value in values):
         return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        kinds = [int if value.is_integer() else None for value in values]
     if None in kinds:
         row = kinds.index(None)
         missing = values[row] is None or values[row] != values[row]
