@@ -20,6 +20,7 @@ from fastnet._core.rows import Rows, dense_blocks
 from fastnet._core.samples import Compressed
 
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+TAKEN = ("cost", "validation_cost", "learning_rate", "seconds", "epoch")      # columns of a History
 MAX_DIMENSION = 2**31 - 1      # BLAS counts with 32-bit ints
 
 
@@ -299,8 +300,10 @@ def check_metrics(metrics):
         if not callable(metric):
             check_choice("metrics", metric, ("accuracy", "r2"))
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if name in checked or name in ("cost", "validation_cost", "learning_rate", "seconds", "epoch"):
+        if name in checked:
             raise ValueError(f"metrics must have names of their own; got {name!r} twice")
+        if name in TAKEN or callable(metric) and name == "accuracy":
+            raise ValueError(f"metrics must have names of their own; got a function {name!r}, which History has for what fit finds itself")
         checked[name] = metric
     return checked
 

@@ -151,6 +151,18 @@ def test_metrics_are_those_of_their_definitions(rng):
     assert history.metrics["worst"][-1] == np.abs(Y[:20] - a).max()
 
 
+@pytest.mark.parametrize("name", ["cost", "validation_cost", "learning_rate", "seconds", "epoch", "accuracy"])
+def test_a_metric_takes_no_name_of_the_historys(name):
+    def own(targets, outputs):
+        return 7.0
+
+    own.__name__ = name
+    with pytest.raises(ValueError, match=f"metrics must have names of their own; got a function '{name}', which History has"):
+        fn.Network([1, 1], seed=0).fit([[0.0], [1.0]], [0.0, 1.0], epochs=1, metrics=own)
+    with pytest.raises(ValueError, match="names of their own; got 'r2' twice"):
+        fn.Network([1, 1], seed=0).fit([[0.0], [1.0]], [0.0, 1.0], epochs=1, metrics=["r2", "r2"])
+
+
 def test_accuracy_is_counted_on_training_samples_without_validation(blobs):
     net = fn.Network([2, 5, 3], seed=0)
     history = net.fit(*blobs, epochs=2, metrics="accuracy", seed=0)
