@@ -3,9 +3,8 @@
 A gain is what a sample takes now over what it would take; below WORTH nothing is said.
 """
 
-import os
-
 from fastnet._core import kernels, plan
+from fastnet._threads import processors
 
 WORTH = 1.15
 BATCHES = (16, 32, 64, 128)
@@ -32,8 +31,7 @@ def advise(net, batch, density, threads, training, now):
         gain = now / seconds(net=single)
         if gain > WORTH:
             found.append(("dtype='float32'", gain, f"dtype='float32' would give {gain:.1f}x"))
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if processors > 1 and threads == 1:
+    if processors() > 1 and threads == 1:
         chosen = (plan.plan_training(net.sizes, batch, kernels.lanes(net.dtype), density, 2).shares if training
                   else plan.plan_inference(net.sizes, batch, 2).threads)
         if chosen > 1:

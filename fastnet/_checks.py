@@ -18,6 +18,7 @@ from fastnet import _checks_data as data
 from fastnet._core import kernels, plan
 from fastnet._core.rows import Rows, dense_blocks
 from fastnet._core.samples import Compressed
+from fastnet._threads import processors
 
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
 TAKEN = ("cost", "validation_cost", "learning_rate", "seconds", "epoch")      # columns of a History
@@ -73,11 +74,9 @@ def check_decay(name, value):
 
 def check_threads(threads):
     """How many threads may work: at most as many as the process may use processors."""
-    import os
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = check_count("threads", threads)
-    if threads > processors:
-        raise ValueError(f"threads must be at most {processors}, the processors that this process may use; got {threads}")
+    if threads > (most := processors()):
+        raise ValueError(f"threads must be at most {most}, the processors that this process may use; got {threads}")
     return threads
 
 

@@ -5,7 +5,6 @@ writing into them changes the net, and arrays put in their place are taken over 
 """
 
 import operator
-import os
 from abc import ABC, abstractmethod
 from itertools import chain, pairwise
 from numbers import Integral, Real
@@ -20,6 +19,7 @@ from fastnet import _checks, _checks_data, callbacks as callbacks_, custom_activ
 from fastnet._core import kernels
 from fastnet._core.samples import Compressed
 from fastnet._optimizer import Optimizer
+from fastnet._threads import processors
 from fastnet.costs import Cost
 from fastnet.network import Network
 from fastnet.schedules import Schedule
@@ -178,8 +178,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _threads(self):
         """As many as were asked for, and as this process has processors."""
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(int(self.n_threads), available)
+        return min(int(self.n_threads), processors())
 
     def _callbacks(self):
         return callbacks_.with_progress(() if self.callbacks is None else self.callbacks, False)
