@@ -129,6 +129,5 @@ def as_json(report):
 
 def print_table(rows):
     """Print (name, text) pairs, the texts below each other."""
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        print(f"{name:<{width}}  {text}")
+    from fastnet.tables import aligned
+    print("\n".join(aligned(rows, left=(0, 1))))
