@@ -56,9 +56,7 @@ def check_positive(name, value):
 
 def check_not_negative(name, value):
     """A finite float, 0 or more."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number; got {describe(value)}")
-    number = float(value)
+    number = check_number(name, value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"{name} must be finite and 0 or more; got {value}")
     return number
