@@ -86,8 +86,12 @@ class Classes:
         """The labels that outputs (m, n_out) stand for: an array, or a list of lists where there may be several."""
         if self.several:
             return [[self.names[j] for j in np.flatnonzero(row >= 0.5)] for row in outputs]
-        positions = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-        return np.array(self.names)[positions.astype(np.intp)]
+        return np.array(self.names)[positions(outputs)]
+
+
+def positions(outputs):
+    """The class that outputs (..., n_out) stand for: that of the largest, or whether a single one is at least ½."""
+    return (outputs[..., 0] >= 0.5).astype(np.intp) if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
 
 
 def listed(names):
