@@ -22,7 +22,6 @@ import numpy as np
 import fastnet as fn
 import peers
 import timing
-from peers import fastnet_itself
 
 SIZES, BATCH, ETA = (784, 30, 10), 10, 3.0
 SIDES = ("numpy_out", "torch_by_hand", "torch_nn", "jax_scan")
@@ -51,9 +50,8 @@ def data(file, dtype):
 
 def fastnet_epochs(args, threads, start, train, test):
     """Network.fit with validation; its own wall time, checks of the data and all."""
-    extra = {} if threads is None else {"threads": threads}
     net = fn.Network(SIZES, dtype=args.dtype, init=start)
-    settings = {"batch_size": BATCH, "learning_rate": ETA, "validation": test, "seed": args.seed, **extra}
+    settings = {"batch_size": BATCH, "learning_rate": ETA, "validation": test, "seed": args.seed, "threads": threads}
     net.fit(*train, epochs=1, **settings)
     begin = time.perf_counter()
     history = net.fit(*train, epochs=args.epochs, **settings)
@@ -89,10 +87,7 @@ def one_process(args):
     timing.warm_blas()
     train, test = data(args.file, args.dtype)
     start = np.array(fn.Network(SIZES, init="normal", dtype=args.dtype, seed=args.seed).parameters)
-    sides = {"fastnet": lambda: fastnet_epochs(args, threads if fastnet_itself.takes_threads() else None, start, train, test)}
-    if threads > 1 and not fastnet_itself.takes_threads():
-        print("fastnet: Network.fit takes no `threads` yet", flush=True)
-        sides = {}
+    sides = {"fastnet": lambda: fastnet_epochs(args, threads, start, train, test)}
     sides |= {module.NAME: lambda module=module: peer_epochs(args, module, start, train, test) for module in modules}
     results = []
     for name, measure in sides.items():

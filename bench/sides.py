@@ -136,8 +136,6 @@ def sides_of(work, modules, effort, checker=None):
 
 def threaded_sides(work, threads, effort):
     """fastnet with one thread and with several, for a process that has so many processors."""
-    if not fastnet_itself.takes_threads():
-        return [], {f"fastnet, {threads} threads": "Network.fit takes no `threads` yet"}
     checker, sides = Checker(work), []
     for count in (1, threads):
         name = "fastnet" if count == 1 else f"fastnet, {count} threads"
@@ -151,16 +149,14 @@ def threaded_sides(work, threads, effort):
             side = fastnet_itself.Infer(work.sizes, work.dtype, checker.X, checker.start, threads=count)
             checker.outputs(name, side)
             sides.append(Side(name, side.run, 1))
-    return sides, {}
+    return sides
 
 
 def measure(work, modules, effort, roof, threads=1):
     """One piece of work as a dict for the JSON: what it is, and every side's times or failure."""
     if threads > 1:
-        own, failed = threaded_sides(work, threads, effort)
-        others = [module for module in modules if module.NAME != "fastnet"] if own else modules
-        sides, more = sides_of(work, others, effort)
-        sides, failed = own + sides, failed | more
+        sides, failed = sides_of(work, [module for module in modules if module.NAME != "fastnet"], effort)
+        sides = threaded_sides(work, threads, effort) + sides
     else:
         sides, failed = sides_of(work, modules, effort)
     times = timing.interleaved({side.name: side.run for side in sides}, effort)

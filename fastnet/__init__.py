@@ -6,63 +6,33 @@
 2260
 """
 
-from fastnet import costs
+from fastnet import callbacks, costs, full_batch, initializers, optimizers, schedules
 from fastnet._version import __version__
 from fastnet.gradient_check import GradientCheck
 from fastnet.history import EpochInfo, History
 from fastnet.network import Backprop, Forward, Network
+from fastnet.optimizers import LBFGS, SGD, AMSGrad, Adagrad, Adam, AdamW, ConjugateGradient, NAdam, RMSprop, Rprop
 
-_OPTIMIZERS = ("AMSGrad", "Adagrad", "Adam", "AdamW", "ConjugateGradient", "LBFGS", "NAdam", "RMSprop", "Rprop", "SGD")
-_LAZY_MODULES = ("activations", "callbacks", "costs", "datasets", "full_batch", "initializers", "optimizers", "persistence",
-                 "reference", "schedules", "sklearn")
-_MANY = {"CrossValidation": "cross_validation", "Fit": "many", "Fits": "many", "cross_validate": "cross_validation",
-         "fit_many": "many", "grid": "many"}
+# Imported when first named: not every user needs them.
+_MODULES = ("activations", "datasets", "persistence", "reference", "sklearn")
+_NAMES = {"CrossValidation": "cross_validation", "Fit": "many", "Fits": "many", "FrozenNetwork": "frozen", "Profile": "profiling",
+          "ProfileRow": "profiling", "Roof": "_roof", "Scaling": "scaling", "TrainingModel": "embed.training_model",
+          "cross_validate": "cross_validation", "fit_many": "many", "get_include": "embed.include_directory", "grid": "many",
+          "load": "persistence", "profile": "profiling", "resume": "checkpoints", "roof": "_roof", "show_config": "_config"}
 
-__all__ = ["Backprop", "EpochInfo", "Forward", "FrozenNetwork", "GradientCheck", "History", "Network", "Profile", "ProfileRow",
-           "Roof", "Scaling", "TrainingModel", "__version__", "activations", "callbacks", "costs", "datasets", "get_include",
-           "load", "optimizers", "profile", "reference", "resume", "roof", "schedules", "show_config", *_MANY, *_OPTIMIZERS]
+__all__ = ["AMSGrad", "Adagrad", "Adam", "AdamW", "Backprop", "ConjugateGradient", "EpochInfo", "Forward", "GradientCheck", "History",
+           "LBFGS", "NAdam", "Network", "RMSprop", "Rprop", "SGD", "__version__", "activations", "callbacks", "costs", "datasets",
+           "full_batch", "initializers", "optimizers", "persistence", "reference", "schedules", *_NAMES]      # sklearn: where that is
 
 
 def __getattr__(name):
-    """Modules that not every user needs are imported when first named."""
-    if name in _LAZY_MODULES:
-        import importlib
+    import importlib
+    if name in _MODULES:
         return importlib.import_module(f"fastnet.{name}")
-    if name in _OPTIMIZERS:
-        from fastnet import optimizers
-        return getattr(optimizers, name)
-    if name in _MANY:
-        import importlib
-        return getattr(importlib.import_module(f"fastnet.{_MANY[name]}"), name)
-    if name == "FrozenNetwork":
-        from fastnet.frozen import FrozenNetwork
-        return FrozenNetwork
-    if name == "Scaling":
-        from fastnet.scaling import Scaling
-        return Scaling
-    if name == "TrainingModel":
-        from fastnet.embed.training_model import TrainingModel
-        return TrainingModel
-    if name == "get_include":
-        from fastnet.embed.include_directory import get_include
-        return get_include
-    if name == "load":
-        from fastnet.persistence import load
-        return load
-    if name in ("Profile", "ProfileRow", "profile"):
-        from fastnet import profiling
-        return getattr(profiling, name)
-    if name in ("Roof", "roof"):
-        from fastnet import _roof
-        return getattr(_roof, name)
-    if name == "resume":
-        from fastnet.checkpoints import resume
-        return resume
-    if name == "show_config":
-        from fastnet._config import show_config
-        return show_config
+    if name in _NAMES:
+        return getattr(importlib.import_module(f"fastnet.{_NAMES[name]}"), name)
     raise AttributeError(f"module 'fastnet' has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted(set(globals()) | set(__all__))
+    return sorted({*globals(), *__all__, *_MODULES})

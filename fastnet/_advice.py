@@ -3,9 +3,8 @@
 A gain is what a sample takes now over what it would take; below WORTH nothing is said.
 """
 
-import os
-
 from fastnet._core import kernels, plan
+from fastnet._threads import processors
 
 WORTH = 1.15
 BATCHES = (16, 32, 64, 128)
@@ -28,12 +27,11 @@ def advise(net, batch, density, threads, training, now):
             size = next(size for size, gain in better.items() if gain >= max(WORTH, 0.9 * max(better.values())))
             found.append((f"batch_size={size}", better[size], f"batch_size={size} would give {better[size]:.1f}x the samples a second"
                           " (and other steps: the learning rate may want to change)"))
-    if net.dtype.itemsize == 8:
-        gain = now / seconds(net=net.copy(dtype="float32"))
+    if net.dtype.itemsize == 8 and (single := in_float32(net)) is not None:
+        gain = now / seconds(net=single)
         if gain > WORTH:
             found.append(("dtype='float32'", gain, f"dtype='float32' would give {gain:.1f}x"))
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if processors > 1 and threads == 1:
+    if processors() > 1 and threads == 1:
         chosen = (plan.plan_training(net.sizes, batch, kernels.lanes(net.dtype), density, 2).shares if training
                   else plan.plan_inference(net.sizes, batch, 2).threads)
         if chosen > 1:
@@ -47,3 +45,11 @@ def advise(net, batch, density, threads, training, now):
     if training and max(net.sizes[1:]) >= 512 and batch >= 32:
         found.append(("", None, f"wide layers and long batches: {PUBLISHED}"))
     return found
+
+
+def in_float32(net):
+    """A copy, or None where compiled code of the user's own takes float64 alone."""
+    try:
+        return net.copy(dtype="float32")
+    except ValueError:
+        return None

@@ -168,7 +168,7 @@ def length_of(X):
     """How many batches an epoch has; None: nobody knows before."""
     try:
         return len(X)
-    except TypeError:                  # a loader's length may be there and raise
+    except (TypeError, NotImplementedError):      # a loader's length may be there and raise
         return None
 
 

@@ -18,8 +18,10 @@ from fastnet import _checks_data as data
 from fastnet._core import kernels, plan
 from fastnet._core.rows import Rows, dense_blocks
 from fastnet._core.samples import Compressed
+from fastnet._threads import processors
 
 DTYPES = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+TAKEN = ("cost", "validation_cost", "learning_rate", "seconds", "epoch")      # columns of a History
 MAX_DIMENSION = 2**31 - 1      # BLAS counts with 32-bit ints
 
 
@@ -54,9 +56,7 @@ def check_positive(name, value):
 
 def check_not_negative(name, value):
     """A finite float, 0 or more."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number; got {describe(value)}")
-    number = float(value)
+    number = check_number(name, value)
     if not (math.isfinite(number) and number >= 0):
         raise ValueError(f"{name} must be finite and 0 or more; got {value}")
     return number
@@ -72,11 +72,9 @@ def check_decay(name, value):
 
 def check_threads(threads):
     """How many threads may work: at most as many as the process may use processors."""
-    import os
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = check_count("threads", threads)
-    if threads > processors:
-        raise ValueError(f"threads must be at most {processors}, the processors that this process may use; got {threads}")
+    if threads > (most := processors()):
+        raise ValueError(f"threads must be at most {most}, the processors that this process may use; got {threads}")
     return threads
 
 
@@ -305,14 +303,18 @@ def check_masks(masks, net):
 
 def check_metrics(metrics):
     """By name: "accuracy", "r2" or a callable (Y, outputs) -> number."""
-    metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else list(metrics)
+    metrics = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+    if not hasattr(metrics, "__iter__"):
+        raise TypeError(f"metrics must be 'accuracy', 'r2', a callable (Y, outputs) -> number, or several of these; got {describe(metrics)}")
     checked = {}
     for metric in metrics:
         if not callable(metric):
             check_choice("metrics", metric, ("accuracy", "r2"))
         name = metric if isinstance(metric, str) else getattr(metric, "__name__", type(metric).__name__)
-        if name in checked or name in ("cost", "validation_cost", "learning_rate", "seconds", "epoch"):
+        if name in checked:
             raise ValueError(f"metrics must have names of their own; got {name!r} twice")
+        if name in TAKEN or callable(metric) and name == "accuracy":
+            raise ValueError(f"metrics must have names of their own; got a function {name!r}, which History has for what fit finds itself")
         checked[name] = metric if isinstance(metric, str) else reading(metric)
     return checked
 
@@ -481,8 +483,8 @@ def numbered(classes, Y, class_weight, n_out=None):
     """Labels of any kind, and the weights of their classes, by position among the classes; `n_out` for a single sample,
     whose Y may be n_out numbers, or its own labels where there are several."""
     if classes is None:
-        raise ValueError("Y holds labels that are no numbers, and the net knows no classes yet: fit learns them, or "
-                         "net.classes = [...] names them, one per output")
+        raise ValueError("Y holds labels that are no numbers, and the net knows no classes yet: fit learns them where it is "
+                         "given all labels at once; classes=[...] of fit, or net.classes = [...], names them, one per output")
     if n_out is not None and np.ndim(Y) == 1:
         if not speaks(Y) and len(Y) == n_out > 1:
             return Y, classes.number_weights(class_weight)

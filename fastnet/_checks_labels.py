@@ -87,8 +87,12 @@ class Classes:
         """The labels that outputs (m, n_out) stand for: an array, or a list of lists where there may be several."""
         if self.several:
             return [[self.names[j] for j in np.flatnonzero(row >= 0.5)] for row in outputs]
-        positions = outputs[:, 0] >= 0.5 if outputs.shape[1] == 1 else outputs.argmax(axis=1)
-        return np.array(self.names)[positions.astype(np.intp)]
+        return np.array(self.names)[positions(outputs)]
+
+
+def positions(outputs):
+    """The class that outputs (..., n_out) stand for: that of the largest, or whether a single one is at least ½."""
+    return (outputs[..., 0] >= 0.5).astype(np.intp) if outputs.shape[-1] == 1 else outputs.argmax(axis=-1)
 
 
 def listed(names):
@@ -152,6 +156,8 @@ def check_kinds(array):
     kinds = list(map(kind_of, values))
     if array.dtype.kind == "f" and all(value.is_integer() for value in values):
         return array.astype(np.int64)
+    if array.dtype.kind == "f":
+        kinds = [int if value.is_integer() else None for value in values]
     if None in kinds:
         row = kinds.index(None)
         raise TypeError(f"labels in Y must be words, whole numbers, or True and False; row {row} "

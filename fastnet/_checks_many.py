@@ -22,10 +22,16 @@ def check_names(where, options, known):
             raise TypeError(f"{where} must hold options of Network and fit; got {name!r}: {hint}")
 
 
-def check_specs(nets, options):
-    """Each net, or None where it is still to be made, and all its options: those of `options`, and its own before them."""
+def check_nets(nets):
+    """A list of them."""
     if isinstance(nets, (Network, str, bytes)) or hasattr(nets, "items") or not hasattr(nets, "__iter__"):
         raise TypeError(f"nets must be a sequence of Networks or dicts of options; got {_checks.describe(nets)}")
+    return list(nets)
+
+
+def check_specs(nets, options):
+    """Each net, or None where it is still to be made, and all its options: those of `options`, and its own before them."""
+    nets = check_nets(nets)
     check_names("options", options, NETWORK_OPTIONS + FIT_OPTIONS + ROWS)
     specs, seen = [], {}
     for i, given in enumerate(nets):

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 
 import numpy as np
 
@@ -26,6 +27,14 @@ def reading(path):
         yield
     except OSError as error:
         raise CommandError(str(error) if error.errno is None else f"{path}: {error.strerror}") from error
+
+
+def check_apart(inputs, outputs):
+    """Every file that is written, None where there is none, has a path of its own: nothing that is read is overwritten."""
+    paths = [str(path) for path in (*inputs, *outputs) if path is not None]
+    written = [os.path.realpath(path) for path in outputs if path is not None]
+    if len(set(written)) < len(written) or set(written) & set(map(os.path.realpath, inputs)):
+        raise CommandError(f"each file needs a path of its own; got {', '.join(paths)}")
 
 
 def positive_int(text):
@@ -120,6 +129,5 @@ def as_json(report):
 
 def print_table(rows):
     """Print (name, text) pairs, the texts below each other."""
-    width = max(len(name) for name, _ in rows)
-    for name, text in rows:
-        print(f"{name:<{width}}  {text}")
+    from fastnet.tables import aligned
+    print("\n".join(aligned(rows, left=(0, 1))))

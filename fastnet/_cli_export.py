@@ -1,9 +1,8 @@
 """``fastnet export``: a saved net as C or Fortran source."""
 
 import argparse
-import os
 
-from fastnet._cli_common import OK, CommandError, reading
+from fastnet._cli_common import OK, CommandError, check_apart, reading
 
 EXPORT_EXAMPLES = """\
 examples:
@@ -34,9 +33,7 @@ def export(args):
                                          ("--selftest", args.selftest, "--fortran", args.fortran)):
         if value is not None and other is None:
             raise CommandError(f"{option} goes with {needed}")
-    outputs = [path for path in (args.c, args.header, args.fortran, args.selftest) if path is not None]
-    if len(set(map(os.path.realpath, [args.model, *outputs]))) <= len(outputs):
-        raise CommandError(f"each file needs a path of its own; got {', '.join([args.model, *outputs])}")
+    check_apart([args.model], [args.c, args.header, args.fortran, args.selftest])
     with reading(args.model):
         frozen = persistence.load(args.model).freeze()
     if args.c is not None:

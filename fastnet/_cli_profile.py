@@ -4,7 +4,7 @@ import argparse
 
 import numpy as np
 
-from fastnet._cli_common import OK, CommandError, as_json, positive_int, reading
+from fastnet._cli_common import OK, CommandError, as_json, check_apart, positive_int, reading
 
 PROFILE_EXAMPLES = """\
 examples:
@@ -49,6 +49,7 @@ def run_profile(args):
 
     if not 0 < args.density <= 1:
         raise CommandError(f"--density: expected a number above 0, at most 1; got {args.density}")
+    check_apart([args.model] if args.model else [], [args.trace, args.plot])
     net = net_of(args)
     X = (np.random.default_rng(0).random((1000, net.sizes[0])) < args.density).astype(net.dtype)
     told = net.explain(batch_size=args.batch, threads=args.threads, X=X if args.density < 1 else None)

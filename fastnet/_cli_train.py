@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastnet._cli_common import (FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, column, fraction, positive_float,
-                                 positive_int, print_table, reading, scaled, seed)
+from fastnet._cli_common import (FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, check_apart, column, fraction,
+                                 positive_float, positive_int, print_table, reading, scaled, seed)
 
 HELD_OUT = 0.2    # of the rows, where the source has no test part
 WATCHED = 0.1     # of the rows to train on, to stop by
@@ -109,10 +109,11 @@ def _add_data_options(group):
 
 
 def train(args):
-    if args.out and not Path(args.out).resolve().parent.is_dir():    # said before training, not after
-        raise CommandError(f"--out: no such directory: {Path(args.out).resolve().parent}")
+    check_out(args)
     data = prepare(args)
     net = build(args, data)
+    if args.dropout and len(net.weights) == 1:
+        raise CommandError(f"--dropout needs a hidden layer to drop activations of; got sizes {' '.join(map(str, net.sizes))}")
     start = [w.tolist() for w in net.weights], [b.tolist() for b in net.biases]
     eta = args.learning_rate
     if eta is None and args.optimizer == "sgd":
@@ -140,6 +141,19 @@ def train(args):
         save(args, net, data)
     print(as_json(report)) if args.json else print_report(report)
     return OK
+
+
+def check_out(args):
+    """What is wrong with --out is said before training, not after."""
+    if not args.out:
+        return
+    source, out = Path(args.source), Path(args.out).resolve()
+    if not out.parent.is_dir():
+        raise CommandError(f"--out: no such directory: {out.parent}")
+    if out.is_dir():
+        raise CommandError(f"--out: expected a file; {args.out} is a directory")
+    if args.source != "digits":
+        check_apart([*source.glob("*ubyte*")] if source.is_dir() else [source], [args.out])
 
 
 # The data.
@@ -282,7 +296,7 @@ def fit(args, net, data, eta):
     try:
         history = net.fit(data.x_train, targets_for(net, data.y_train), epochs=args.epochs, batch_size=args.batch_size,
                 learning_rate=eta, seed=args.seed, callbacks=[epochs], progress=False, optimizer=args.optimizer, l2=args.l2,
-                dropout=args.dropout if len(net.weights) > 1 else 0.0, threads=args.threads, patience=args.patience,
+                dropout=args.dropout, threads=args.threads, patience=args.patience,
                 validation=None if args.patience is None else WATCHED, schedule=schedule_for(args), scale=args.scale)
     except KeyboardInterrupt:
         if args.out:
@@ -297,9 +311,14 @@ def fit(args, net, data, eta):
 
 def save(args, net, data):
     """The net with the names of its classes, where they are not just numbers from 0."""
-    if data.classes and data.classes != list(range(len(data.classes))):
+    if data.classes and have_names(data.classes):
         net.classes = data.classes
     net.save(args.out)
+
+
+def have_names(classes):
+    """Whether classes are more than numbers from 0; False and True are, though they equal 0 and 1."""
+    return classes != list(range(len(classes))) or isinstance(classes[0], bool)
 
 
 def schedule_for(args):
@@ -358,7 +377,7 @@ def print_report(report):
                 f"{report['n_parameters']:,} parameters"),
         ("data", f"{report['train_rows']:,} rows to train on, {report['held_out_rows']:,} held out"),
     ]
-    if report["classes"] and report["classes"] != list(range(len(report["classes"]))):
+    if report["classes"] and have_names(report["classes"]):
         rows.append(("classes", shortened([f"{label}={name}" for label, name in enumerate(report["classes"])])))
     rows.append(("training cost", f"{report['training_cost'][-1]:.4g} after {report['epochs']} epochs"))
     if report["accuracy"] is not None:

@@ -6,7 +6,8 @@ import io
 import sys
 from pathlib import Path
 
-from fastnet._cli_common import FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, column, print_table, reading, scaled
+from fastnet._cli_common import (FAILED, OK, CommandError, add_layout_options, add_scale_by, as_json, check_apart, column, print_table,
+                                 reading, scaled)
 
 PREDICT_EXAMPLES = """\
 examples:
@@ -34,6 +35,7 @@ def add_predict(commands):
 def predict(args):
     from fastnet import persistence
 
+    check_apart([args.model, *([args.input] if args.input != "-" else [])], [args.out])
     with reading(args.model):
         net = persistence.load(args.model)
     with reading(args.input):

@@ -6,11 +6,11 @@ import os
 import stat
 
 
-def check_path(path):
-    name = os.fspath(path) if isinstance(path, os.PathLike) else path
-    if not isinstance(name, str):
-        raise TypeError(f"path must be a str or an os.PathLike of str; got {type(path).__name__}")
-    return name
+def check_path(path, name="path"):
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeError(f"{name} must be a str or an os.PathLike of str; got {type(path).__name__}")
+    return text
 
 
 @contextlib.contextmanager

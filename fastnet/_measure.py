@@ -37,6 +37,7 @@ class Steps:
 
     def __init__(self, net, batch_size, density=1.0, threads=1, training=True):
         self.net, self.batch_size, self.threads, self.training = net.copy(), batch_size, threads, training
+        self.net.classes = None            # made-up labels have no names
         self.X, self.Y = samples(net, batch_size, density)
         self.calls = 1
         self.turn()

@@ -9,10 +9,9 @@ from fastnet import _checks
 from fastnet._core import random
 from fastnet._core.recipe import Recipe
 from fastnet.full_batch import LBFGS, ConjugateGradient
-from fastnet.optimizers import SGD, as_optimizer
+from fastnet.optimizers import as_optimizer
 from fastnet.schedules import Constant, as_schedule
 
-SGD_RATE = 3.0                         # M. Nielsen's, for sigmoid nets: plain gradient descent without a rate takes it
 DROPPED, ORDERED, HELD_OUT = range(3)  # what random numbers are for
 
 
@@ -99,7 +98,7 @@ def check_rate(optimizer, learning_rate):
     """η₀: the one given to `fit` or to the optimizer, else the optimizer's default."""
     own = getattr(optimizer, "learning_rate", None)
     if learning_rate is None:
-        return SGD_RATE if optimizer == SGD() else optimizer.rate
+        return optimizer.rate
     learning_rate = _checks.check_positive("learning_rate", learning_rate)
     if own is not None and own != learning_rate:
         raise ValueError(f"learning_rate must be given once, to fit or to the optimizer; got {learning_rate} and {optimizer!r}")

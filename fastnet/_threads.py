@@ -1,8 +1,14 @@
-"""Rows shared out to threads that live for one call."""
+"""How many threads may work, and rows shared out to threads that live for one call."""
 
+import os
 import threading
 
 from fastnet._core import profile
+
+
+def processors():
+    """How many of them this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def share_rows(m, threads, work):

@@ -22,7 +22,10 @@ def with_progress(callbacks, progress):
 
     progress: None (on a terminal or in a notebook, once training has taken a second), True or False.
     """
-    callbacks = [callbacks] if callable(callbacks) else list(callbacks)
+    callbacks = [callbacks] if callable(callbacks) else callbacks
+    if not hasattr(callbacks, "__iter__"):
+        raise TypeError(f"callbacks must be a callable or several; got {_checks.describe(callbacks)}")
+    callbacks = list(callbacks)
     for callback in callbacks:
         if not callable(callback):
             raise TypeError(f"callbacks must be callables; got {_checks.describe(callback)}")
@@ -274,7 +277,7 @@ class TensorBoard:
     """
 
     def __init__(self, folder):
-        self.folder, self.file = check_path(folder), None
+        self.folder, self.file = check_path(folder, "folder"), None
 
     def __call__(self, info):
         if info.batch is not None:

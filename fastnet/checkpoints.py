@@ -29,7 +29,7 @@ from fastnet.optimizers import from_dict
 from fastnet.stopping import Watch
 from fastnet.training import Training
 
-FORMAT = "fastnet checkpoint"
+FORMAT = persistence.CHECKPOINT
 VERSION, SCALED_VERSION = 1, 2           # a reader of version 1 would leave scaling out
 KEPT = ("epochs", "batch_size", "shuffle", "patience", "min_delta", "restore_best", "target_cost", "max_seconds")
 HISTORY = [field.name for field in fields(History) if field.name not in ("metrics", "stopped")]
@@ -117,6 +117,8 @@ def decode(file):
         state = json.loads(table.pop("__metadata__")["state"]) if whole else None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a checkpoint, or damaged ({error})") from error
+    if table.get("__metadata__", {}).get("format") == persistence.FORMAT:
+        raise ValueError("a saved net, which holds no run: fn.load(path) opens it")
     if not whole:
         raise ValueError("damaged: the checksum does not match the contents")
     if state.get("format") != FORMAT or state.get("version") not in (VERSION, SCALED_VERSION):

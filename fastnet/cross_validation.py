@@ -59,7 +59,7 @@ def cross_validate(nets, X, Y, *, folds=5, stratified=None, repeats=1, seed=None
     ([0, 1, 2], True)
     """
     alone = isinstance(nets, Network) or hasattr(nets, "items")
-    given = [nets] if alone else list(nets)
+    given = [nets] if alone else _checks_many.check_nets(nets)
     X = X if hasattr(X, "tocsr") else _checks.as_numbers("X", X)
     Y = _checks_many.as_targets(Y)
     m = X.shape[0] if X.ndim else 0

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from fastnet import _checks
 from fastnet._core import kernels, plan
 from fastnet._core.samples import density_of
+from fastnet.tables import aligned
 
 NEAR = 0.4          # of a roof: what is slower is bound by what calls cost beside their operations
 
@@ -89,11 +90,7 @@ class Explanation:
         return [row + extra for row, extra in zip(rows, more)]
 
     def __str__(self):
-        rows = self.cells()
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = ["  ".join(cell.rjust(width) if 4 < i < 10 else cell.ljust(width)
-                           for i, (cell, width) in enumerate(zip(row, widths))) for row in rows]
-        return "\n".join([self.head(), *(line.rstrip() for line in lines), *(f"- {text}" for _, _, text in self.advice)])
+        return "\n".join([self.head(), *aligned(self.cells(), left=(0, 1, 2, 3, 4, 10)), *(f"- {text}" for _, _, text in self.advice)])
 
     __repr__ = __str__
 

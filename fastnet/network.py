@@ -292,8 +292,8 @@ class Network(Differentiable, Engine):
         if self._classes is not None:
             labels = self._classes.named(np.atleast_2d(a))
             return labels if a.ndim == 2 else labels[0] if self.multilabel else labels[0].item()
-        labels = (a[..., 0] >= 0.5).astype(np.intp) if self.sizes[-1] == 1 else a.argmax(axis=-1)
-        return int(labels) if a.ndim == 1 else labels
+        from fastnet._checks_labels import positions
+        return int(positions(a)) if a.ndim == 1 else positions(a)
 
     def forward(self, X):
         """Weighted inputs z and activations a of every layer.

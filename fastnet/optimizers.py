@@ -30,7 +30,7 @@ class SGD(Optimizer):
     Parameters
     ----------
     learning_rate : float, optional
-        η; 0.001 if not given.
+        η; if not given 3.0, M. Nielsen's for sigmoid nets, or with momentum 0.001.
     momentum : float
         μ in [0, 1).
     nesterov : bool
@@ -51,13 +51,16 @@ class SGD(Optimizer):
 
     __slots__ = ("learning_rate", "momentum", "nesterov")
     name = "sgd"
-    default_rate = 0.001
 
     def __init__(self, learning_rate=None, momentum=0.0, nesterov=False):
         momentum = _checks.check_decay("momentum", momentum)
         if _checks.check_flag("nesterov", nesterov) and not momentum:
             raise ValueError(f"nesterov needs a momentum greater than 0; got momentum={momentum}")
         self._set(learning_rate=check_rate(learning_rate), momentum=momentum, nesterov=bool(nesterov))
+
+    @property
+    def default_rate(self):
+        return 0.001 if self.momentum else 3.0
 
     def _kernel(self):
         if not self.momentum:

@@ -25,6 +25,7 @@ from fastnet._files import check_path, errors_name, mode_to_keep, open_regular, 
 __all__ = ["save", "load", "describe"]
 
 FORMAT = "fastnet"
+CHECKPOINT = "fastnet checkpoint"    # what fastnet/checkpoints.py writes
 FORMAT_VERSION = "1"
 SCALED_VERSION = "2"      # a reader of version 1 would leave the scaling out
 HEADER_LIMIT = 1 << 20    # bytes; a header takes about 75 a tensor
@@ -407,7 +408,9 @@ def encode_header(net, data):
     header = json.dumps(table, ensure_ascii=True, separators=(",", ":")).encode("ascii")
     header += b" " * (-(8 + len(header)) % ALIGNMENT)
     if len(header) > HEADER_LIMIT:
-        raise ValueError(f"net has {len(net.sizes)} layers, too many for a header of {HEADER_LIMIT} bytes")
+        names = len(metadata.get("classes", ""))
+        what = f"{len(net.classes)} classes, whose names take {names} bytes" if 2 * names > len(header) else f"{len(net.sizes)} layers"
+        raise ValueError(f"net has {what}, too many for a header of {HEADER_LIMIT} bytes")
     return len(header).to_bytes(8, "little") + header
 
 
@@ -473,6 +476,8 @@ def check_metadata(metadata):
         raise ValueError("not a fastnet file: a safetensors file without fastnet's metadata")
     if not all(isinstance(value, str) for value in metadata.values()):
         raise ValueError("damaged: metadata must be strings")
+    if f'"format": "{CHECKPOINT}"' in metadata.get("state", ""):
+        raise ValueError("a checkpoint, which holds a run: fn.resume(path) opens it, fn.resume(path).net is its net")
     if metadata.get("format") != FORMAT:
         raise ValueError(f"not a fastnet file: format must be {FORMAT!r}; got {reprlib.repr(metadata.get('format'))}")
     if metadata.get("format_version") not in (FORMAT_VERSION, SCALED_VERSION):

@@ -15,6 +15,7 @@ from fastnet._core import kernels
 from fastnet._core import profile as core
 from fastnet._rates import bytes_of, flops_of
 from fastnet._roof import roof
+from fastnet.tables import aligned
 
 EVENTS = 65536          # operations and spans that a trace keeps
 _clock = {}             # ticks a second, what a reading costs: measured once a process
@@ -360,10 +361,3 @@ WHOLE = ("update", "barrier", "step", "pack", "unpack")      # of all layers at 
 def work_name(region):
     batch = f" batch {region.batch_size}" if region.batch_size else ""
     return f"{region.kind} {region.path} {list(region.sizes)} {'float32' if region.single else 'float64'}{batch}"
-
-
-def aligned(rows):
-    """Lines of a table: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return ["  ".join(cell.rjust(width) if i else cell.ljust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
-            for row in rows]

@@ -56,16 +56,24 @@ def hold_out(samples, validation, key):
     m = len(samples.X)
     order = shuffled(m, seed_for(key, HELD_OUT))
     held = np.zeros(m, bool)
-    for rows in classes_of(order, samples.Y):
-        held[rows[:round(fraction * len(rows))]] = True
+    for rows in drawn(order, samples.Y, fraction):
+        held[rows] = True
     if fraction >= 1 or not held.any() or held.all():
         raise ValueError(f"validation must be (X, Y) or a fraction that leaves samples on both sides of {m}; got {validation}")
     return samples.take(np.flatnonzero(~held)), samples.take(np.flatnonzero(held))._replace(weight=None)
 
 
-def classes_of(order, Y):
-    """The rows of each class in the given order; without labels all rows."""
-    return [order[Y[order] == label] for label in np.unique(Y)] if Y.ndim == 1 else [order]
+def drawn(order, Y, fraction):
+    """The rows to hold out, round(fraction · m) in all, the first in the given order: of labels, of each class its share
+    rounded down, and one more of those classes where that leaves the most over."""
+    if Y.ndim != 1:
+        return [order[:round(fraction * len(order))]]
+    labels, first = np.unique(Y[order], return_index=True)
+    classes = [order[Y[order] == label] for label in labels[np.argsort(first)]]    # whose row came first is first among equals
+    shares = fraction * np.array([len(rows) for rows in classes])
+    counts = np.floor(shares).astype(np.intp)
+    counts[np.argsort(counts - shares, kind="stable")[:round(fraction * len(order)) - counts.sum()]] += 1
+    return [rows[:count] for rows, count in zip(classes, counts)]
 
 
 def check_training_data(net, X, Y, sample_weight=None, class_weight=None, raw=False, classes=None):

@@ -1,19 +1,21 @@
-"""Tables of plain columns: a dict of lists of one length, as text or for pandas."""
+"""Tables: cells below each other, and plain columns, a dict of lists of one length, as text or for pandas."""
 
 import math
+
+
+def aligned(rows, left=(0,)):
+    """The lines of a table of texts: the columns numbered in `left` to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(text.ljust(width) if i in left else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths))).rstrip()
+            for row in rows]
 
 
 def text_of(columns):
     """Columns side by side, numbers to the right; those that hold nothing are left out."""
     shown = {name: [cell(value) for value in values] for name, values in columns.items()
              if any(value is not None and value == value for value in values)}
-    widths = {name: max(len(name), *map(len, cells)) for name, cells in shown.items()}
-    left = {name for name in shown if any(isinstance(value, str) for value in columns[name])}
-    align = lambda name, text: text.ljust(widths[name]) if name in left else text.rjust(widths[name])
-    lines = ["  ".join(align(name, name) for name in shown).rstrip()]
-    for row in zip(*shown.values()):
-        lines.append("  ".join(align(name, text) for name, text in zip(shown, row)).rstrip())
-    return "\n".join(lines)
+    left = [i for i, name in enumerate(shown) if any(isinstance(value, str) for value in columns[name])]
+    return "\n".join(aligned([tuple(shown), *zip(*shown.values())], left))
 
 
 def cell(value):

@@ -163,7 +163,7 @@ class Training:
     def take_callbacks(self, callbacks, callback_every, progress, checkpoint, checkpoint_every):
         self.callbacks = callbacks_.with_progress(callbacks, progress)
         self.callback_every = callback_every if callback_every is None else _checks.check_count("callback_every", callback_every)
-        self.checkpoint = None if checkpoint is None else check_path(checkpoint)
+        self.checkpoint = None if checkpoint is None else check_path(checkpoint, "checkpoint")
         if checkpoint is not None:
             mode_to_keep(os.path.realpath(checkpoint))         # or an error, before an epoch's work is lost to it
         self.checkpoint_every = (checkpoint_every if checkpoint_every is None

@@ -296,8 +296,15 @@ def test_others_can_read_the_tensors(data, tmp_path):
 
 def test_a_saved_net_is_no_checkpoint(data, tmp_path):
     new_net().save(tmp_path / "net")
-    with pytest.raises(ValueError, match="not a checkpoint|damaged"):
+    with pytest.raises(ValueError, match=r"net: a saved net, which holds no run: fn.load\(path\) opens it"):
         fn.resume(tmp_path / "net")
+
+
+def test_a_checkpoint_is_no_saved_net(data, tmp_path):
+    new_net().fit(*data, epochs=1, checkpoint=tmp_path / "run")
+    for read in (fn.load, fn.persistence.describe):
+        with pytest.raises(ValueError, match=r"run: a checkpoint, which holds a run: fn.resume\(path\) opens it"):
+            read(tmp_path / "run")
 
 
 # -- kill -9 -------------------------------------------------------------------

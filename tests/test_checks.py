@@ -85,6 +85,18 @@ def test_fit_refuses_before_anything_changes(data, options, error, message):
     assert net.parameters.tobytes() == before
 
 
+@pytest.mark.parametrize("value", [None, 5])
+def test_what_should_be_several_and_is_not_is_named(value):
+    net = fn.Network([3, 2], seed=0)
+    for options, message in (({"metrics": value}, "metrics must be 'accuracy'"), ({"callbacks": value}, "callbacks must be a callable or several")):
+        for X_, Y_ in ((X, Y), ([(X, Y)], None)):
+            with pytest.raises(TypeError, match=f"^{message}.*; got {value}"):
+                net.fit(X_, Y_, epochs=1, **options)
+    for nets in (value, "abc"):
+        with pytest.raises(TypeError, match="^nets must be a sequence of Networks or dicts of options; got"):
+            fn.cross_validate(nets, X, Y)
+
+
 def test_parameters_that_cannot_be_trained_are_refused():
     net = fn.Network([3, 2], seed=0)
     net.parameters.flags.writeable = False

@@ -157,6 +157,12 @@ def test_train_with_no_hidden_layer_and_with_one_output_for_two_classes(run, iri
     assert report(run("train", iris, *QUICK, "--json", "--sizes", 2, 3, 1))["accuracy"] is not None
 
 
+@pytest.mark.parametrize("dropout", [0.9, 7])
+def test_train_refuses_dropout_where_there_is_no_hidden_layer(fails, iris, dropout):
+    assert "--dropout needs a hidden layer" in fails("train", iris, *QUICK, "--hidden", "--dropout", dropout)
+    assert "dropout must" in fails("train", iris, *QUICK, "--quiet", "--hidden", 3, "--dropout", 7)
+
+
 def test_train_maps_whole_number_labels_to_sorted_classes(run, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "a.npz", x=rng.random((40, 3)), y=rng.choice([-5, 7, 100], 40))
@@ -245,6 +251,21 @@ def test_ctrl_c_saves_the_net_so_far_and_exits_with_130(monkeypatch, capsys, tmp
     assert fn.load(tmp_path / "net.safetensors").sizes == (64, 30, 10)
 
 
+def test_train_keeps_what_it_reads_and_says_so_before_training(fails, iris, monkeypatch, tmp_path):
+    monkeypatch.setattr(fn.Network, "fit", lambda *args, **options: pytest.fail("trained"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.csv").symlink_to(iris)
+    for out in (iris, "./iris.csv", "link.csv"):
+        assert "a path of its own" in fails("train", iris, "--out", out)
+    assert iris.read_text() == IRIS_LIKE
+    assert "is a directory" in fails("train", iris, "--out", tmp_path)
+
+    for name, values in ("images-idx3", np.zeros((4, 1, 2), np.uint8)), ("labels-idx1", np.arange(4, dtype=np.uint8)):
+        header = bytes([0, 0, 8, values.ndim]) + b"".join(n.to_bytes(4, "big") for n in values.shape)
+        (tmp_path / f"train-{name}-ubyte").write_bytes(header + values.tobytes())
+    assert "a path of its own" in fails("train", tmp_path, "--out", "train-images-idx3-ubyte")
+
+
 # --- predict
 
 
@@ -295,6 +316,13 @@ def test_predict_says_which_arrays_an_npz_file_should_have(fails, model, tmp_pat
 
 def test_predict_that_cannot_write_fails_with_exit_code_1(fails, model, iris, tmp_path):
     fails("predict", model[0], iris, "--label-column", "kind", "--out", tmp_path / "no" / "out.csv", code=1)
+
+
+def test_predict_keeps_what_it_reads(fails, model, iris):
+    path, before = model[0], model[0].read_bytes()
+    for out in (path, iris):
+        assert "a path of its own" in fails("predict", path, iris, "--label-column", "kind", "--out", out)
+    assert path.read_bytes() == before and iris.read_text() == IRIS_LIKE
 
 
 # --- export
@@ -510,6 +538,14 @@ def test_what_profile_is_not_given_rightly_is_named(fails, argv, message):
     assert message in fails("profile", *argv)
 
 
+def test_profile_keeps_the_net_it_reads(fails, model):
+    path, before = model[0], model[0].read_bytes()
+    assert "a path of its own" in fails("profile", path, "--trace", path)
+    assert "a path of its own" in fails("profile", path, "--plot", path)
+    assert "a path of its own" in fails("profile", path, "--plot", "x", "--trace", "x")
+    assert path.read_bytes() == before
+
+
 def test_profile_writes_no_half_trace(fails, short, tmp_path):
     message = fails("profile", "--sizes", 2, 3, 1, "--trace", tmp_path / "no" / "trace.json", code=1)
     assert "No such directory" in message and not (tmp_path / "no").exists()
@@ -572,6 +608,16 @@ def test_a_table_is_scaled_learned_and_predicted_by_the_names_of_its_classes(run
     assert labels == table["kind"].tolist()
     text = run("info", out)
     assert "inputs 2" in text and "Iris, setosa, virginica" in text
+
+
+def test_labels_that_are_bools_come_back_as_bools(run, tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet
+    x = np.random.default_rng(0).random(60)
+    pyarrow.parquet.write_table(pa.table({"a": x, "k": pa.array((x > 0.5).tolist())}), tmp_path / "b.parquet")
+    assert "0=False 1=True" in run("train", tmp_path / "b.parquet", *QUICK, "--out", tmp_path / "net.safetensors")
+    assert fn.load(tmp_path / "net.safetensors").classes == (False, True)
+    assert set(run("predict", tmp_path / "net.safetensors", tmp_path / "b.parquet", "--label-column", "k", "--classes").split()) <= {"False", "True"}
 
 
 def test_whole_number_labels_come_back_as_they_were(run, tmp_path):

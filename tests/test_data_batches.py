@@ -268,3 +268,14 @@ def test_labels_of_batches_are_words_where_classes_name_them(rng):
     assert net.classes == ("maybe", "no", "yes") and set(net.classify(X)) <= set(words)
     with pytest.raises(ValueError, match="classes must be a sequence of names where X is batches"):
         net.fit([(X, words)], epochs=1, classes="auto")
+
+
+@pytest.mark.parametrize("error", [TypeError, NotImplementedError])
+def test_a_length_that_is_not_there_is_not_asked_for(rng, error):
+    class Loader(list):
+        def __len__(self):
+            raise error("an iterable of no length")
+
+    X, Y = rng.random((20, 2)), rng.random((20, 1))
+    history = fn.Network([2, 1], seed=0).fit(Loader([(X, Y)]), epochs=2)
+    assert len(history.cost) == 2

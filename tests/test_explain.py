@@ -122,6 +122,27 @@ def test_the_net_is_left_alone_and_another_dtype_is_a_copys(quick):
     assert (net.parameters == before).all() and net.dtype == np.float64 and net._training is None
 
 
+@pytest.mark.parametrize("sizes, options, several", [
+    ([3, 5, 3], {"output": "softmax", "cost": "categorical_cross_entropy"}, False), ([3, 5, 1], {"cost": "cross_entropy"}, False),
+    ([3, 5, 3], {}, False), ([3, 5, 3], {}, True)], ids=str)
+def test_names_of_classes_are_no_hindrance(quick, sizes, options, several):
+    net = fn.Network(sizes, seed=0, **options)
+    net.classes = ["a", "b", "c"][:max(2, sizes[-1])]
+    net.multilabel = several
+    assert net.explain().measured_ns > 0 and net.explain(training=False).measured_ns > 0
+    assert net.classes is not None and net.multilabel == several
+
+
+def test_code_that_is_compiled_for_float64_gets_no_advice_on_float32(quick):
+    import ctypes
+    signature = ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_ssize_t, ctypes.c_ssize_t, *[ctypes.POINTER(ctypes.c_double)] * 3,
+                                 ctypes.c_void_p)
+    own = signature(lambda n, n_targets, a, y, nabla, context: 0.0)
+    net = fn.Network([3, 5, 1], cost=fn.costs.custom(own), seed=0)
+    found = net.explain(batch_size=200)
+    assert found.measured_ns > 0 and "dtype='float32'" not in [change for change, _, _ in found.advice]
+
+
 def test_advice_says_what_would_be_gained(quick, monkeypatch, rng):
     from fastnet import _advice, _measure
     steps = {(1, 8): 8.0, (1, 4): 4.0, (16, 4): 16.0, (32, 4): 16.0, (64, 4): 32.0, (128, 4): 64.0}

@@ -159,6 +159,13 @@ def test_other_kinds_of_path_are_a_type_error(path):
             attempt(path)
 
 
+def test_paths_are_called_what_the_caller_calls_them():
+    with pytest.raises(TypeError, match="checkpoint must be a str or an os.PathLike of str; got int"):
+        fn.Network([2, 1], seed=0).fit([[0, 1]], [1], epochs=1, checkpoint=5)
+    with pytest.raises(TypeError, match="folder must be a str or an os.PathLike of str; got int"):
+        fn.callbacks.TensorBoard(5)
+
+
 def test_only_networks_are_saved(tmp_path):
     from fastnet.persistence import save
     with pytest.raises(TypeError, match="net must be a Network; got dict"):

@@ -276,9 +276,20 @@ def test_labels_that_do_not_fit_are_named_with_their_row(Y, error, message):
         net.fit(X, WORDS, validation=(X, Y))
 
 
+def test_a_fraction_among_whole_numbers_is_found_in_its_row():
+    net = fn.Network([2, 3, 3], seed=0)
+    net.classes = [0, 1, 2]
+    for last in (1.5, np.nan):
+        with pytest.raises(TypeError, match=rf"whole numbers, or True and False; row 2 .*\({last}\)"):
+            net.cost(np.zeros((3, 2)), [0.0, 1.0, last])
+
+
 def test_a_net_that_knows_no_classes_says_so():
-    with pytest.raises(ValueError, match="the net knows no classes yet: fit learns them, or net.classes = "):
+    known = r"knows no classes yet: fit learns them where it is given all labels at once; classes=\[...\] of fit, or net.classes = "
+    with pytest.raises(ValueError, match=known):
         fresh().cost(X, WORDS)
+    with pytest.raises(ValueError, match="batch 1 of epoch 1: .*" + known):
+        fresh().fit([(X, WORDS)], epochs=1)
 
 
 @pytest.mark.parametrize("classes, error, message", [

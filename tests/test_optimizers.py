@@ -386,7 +386,10 @@ def test_names_are_optimizers_with_their_defaults():
     assert optimizers.as_optimizer("adam") == fn.Adam() and optimizers.as_optimizer("momentum") == fn.SGD(momentum=0.9)
     assert optimizers.as_optimizer("nesterov") == fn.SGD(momentum=0.9, nesterov=True)
     assert fn.Adam() != fn.AMSGrad() and fn.Adam() != fn.Adam(eps=1e-7) and fn.Adam() != "adam"
-    assert [fn.SGD().rate, fn.Adam().rate, fn.SGD(3).rate, fn.LBFGS().rate] == [1e-3, 1e-3, 3.0, None]
+    assert [fn.SGD().rate, fn.Adam().rate, fn.SGD(2).rate, fn.LBFGS().rate] == [3.0, 1e-3, 2.0, None]
+    for optimizer in (fn.SGD(), fn.SGD(momentum=0.9), fn.SGD(momentum=0.9, nesterov=True), fn.Adam(), fn.SGD(2)):
+        history = fn.Network([2, 1], seed=0).fit([[0, 1]], [1], epochs=1, optimizer=optimizer)
+        assert history.learning_rate == [optimizer.rate]
 
 
 @pytest.mark.parametrize("make, error, message", [

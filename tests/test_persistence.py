@@ -297,6 +297,15 @@ def test_any_json_in_place_of_a_part_of_the_header_is_refused(value, where, scra
     refusal(scratch)
 
 
+def test_what_is_too_much_for_a_header_is_named(tmp_path):
+    net = fn.Network([1, 40_000], init=np.zeros(80_000))
+    net.classes = [f"a class with a name of its own, {i}" for i in range(40_000)]
+    with pytest.raises(ValueError, match="net has 40000 classes, whose names take [0-9]+ bytes, too many for a header"):
+        net.save(tmp_path / "net")
+    with pytest.raises(ValueError, match="net has 8001 layers, too many for a header"):
+        fn.Network([1] * 8001, seed=0).save(tmp_path / "net")
+
+
 @pytest.mark.parametrize("change, reason", [
     ({"format": "pt"}, "not a fastnet file: format must be 'fastnet'; got 'pt'"),
     ({"format_version": "3", "fastnet_version": "9.0"}, "written by fastnet '9.0'"),

@@ -386,7 +386,7 @@ BAD = [
     ("min_delta", -1, ValueError, "min_delta"), ("restore_best", 1, TypeError, "restore_best"), ("target_cost", math.inf, ValueError, "target_cost"),
     ("max_seconds", 0, ValueError, "max_seconds"), ("metrics", "acc", ValueError, "metrics"), ("metrics", ["r2", "r2"], ValueError, "twice"),
     ("metrics", "accuracy", ValueError, "accuracy needs labels"), ("callback_every", 0, ValueError, "callback_every"),
-    ("checkpoint", 3, TypeError, "path"), ("checkpoint_every", 3, ValueError, "checkpoint_every needs checkpoint"),
+    ("checkpoint", 3, TypeError, "checkpoint must be a str or an os.PathLike"), ("checkpoint_every", 3, ValueError, "checkpoint_every needs checkpoint"),
     ("progress", 1, TypeError, "progress"), ("callbacks", [3], TypeError, "callbacks"), ("validation", 1.0, ValueError, "validation"),
     ("threads", 0, ValueError, "threads"), ("epochs", -1, ValueError, "epochs"), ("seed", -1, ValueError, "seed"),
 ]

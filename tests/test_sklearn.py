@@ -148,6 +148,9 @@ def test_every_layer_may_have_an_activation_of_its_own():
         assert net.network_.activations[-2] is square and net.score(LINE, LINE[:, 0]**2) > 0.9
     with pytest.raises(ValueError, match=r"activation must be a name, or hold one per hidden layer \(2\).*got 1"):
         classifier(hidden_layer_sizes=(6, 5), activation=["tanh"]).fit(IRIS, SPECIES)
+    for activation, output in ([], "softmax"), (["identity"], "identity"), ("tanh", "softmax"):
+        net = classifier(hidden_layer_sizes=(), activation=activation).fit(IRIS, SPECIES)
+        assert net.network_.activations == (output,) and net.score(IRIS, SPECIES) > 0.6
 
 
 SOLVERS = ["momentum", "nesterov", "adagrad", "rmsprop", "amsgrad", "adamw", "nadam", "rprop", "cg", fn.SGD(momentum=0.5), fn.LBFGS(memory=5),
@@ -215,6 +218,12 @@ def test_a_classifier_takes_other_losses(loss):
     np.testing.assert_allclose(net.predict_proba(IRIS).sum(axis=1), 1, atol=1e-12)
 
 
+def test_a_classifier_has_one_output_a_class():
+    for y in (SPECIES, SPECIES > 0):
+        with pytest.raises(ValueError, match=r"loss must be a cost of one output a class; got GaussianNLL\(.*\), of 2 a target"):
+            classifier(loss=fn.costs.GaussianNLL()).fit(IRIS, y)
+
+
 def test_dropout_is_drawn_from_the_random_state():
     fits = [classifier(dropout=dropout, random_state=seed, max_iter=20).fit(IRIS, SPECIES).network_.parameters
             for dropout, seed in ((0.0, 0), (0.4, 0), (0.4, 0), ([0.4], 0), (0.4, 1))]
@@ -255,6 +264,24 @@ def test_a_validation_set_of_ones_own_decides_when_to_stop():
     assert net.best_validation_score_ == pytest.approx(net.score(LINE[1::2], WAVE[1::2], np.arange(40)), abs=1e-12)
     with pytest.raises(ValueError, match="X_val and y_val must be given together"):
         classifier().fit(X, y, X_val=Xv)
+    with pytest.raises(ValueError, match="X_val and y_val must be given together.*got only sample_weight_val"):
+        classifier().fit(X, y, sample_weight_val=np.ones(75))
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "cg", fn.LBFGS()], ids=str)
+@pytest.mark.parametrize("name, value", [("dropout", 0.5), ("dropout", [0.1]), ("callbacks", print), ("callbacks", [print]),
+                                         ("learning_rate", fn.schedules.Cosine(5)), ("learning_rate", lambda epoch: 0.1)], ids=str)
+def test_what_would_have_no_effect_on_a_search_is_refused(solver, name, value):
+    with pytest.raises(ValueError, match=f"^{name} needs a solver that goes from batch to batch"):
+        classifier(solver=solver, **{name: value}).fit(IRIS, SPECIES)
+
+
+def test_validation_samples_are_refused_by_a_search_and_scikit_learns_own_parameters_are_not():
+    for held in ({"X_val": IRIS}, {"y_val": SPECIES}, {"X_val": IRIS, "y_val": SPECIES}, {"sample_weight_val": SPECIES}):
+        for net, y in (classifier(solver="lbfgs"), SPECIES), (regressor(solver="cg"), SPECIES * 1.0):
+            with pytest.raises(ValueError, match=f"^{[*held][0]} needs a solver"):
+                net.fit(IRIS, y, **held)
+    classifier(solver="lbfgs", max_iter=2, early_stopping=True, learning_rate="adaptive", dropout=[0.0], callbacks=[]).fit(IRIS, SPECIES)
 
 
 def test_callbacks_are_told_of_every_epoch_and_may_stop_it():
@@ -345,6 +372,23 @@ def test_parameters_are_named_in_messages():
         classifier(activation=("gel",)).fit(IRIS, SPECIES)
     with pytest.raises(NotFittedError):
         classifier().predict_proba(IRIS)
+
+
+@pytest.mark.parametrize("X, y, options, message", [
+    (LINE, WAVE - 5, {}, "Y must be at least 0"), (LINE, WAVE[1:], {}, "inconsistent"), (LINE * np.nan, WAVE, {}, "NaN"),
+    (LINE, np.exp(WAVE), {"activation": "silu", "dropout": [0.1, 0.2]}, "dropout must be"),
+    (LINE[:3], np.exp(WAVE[:3]), {"early_stopping": True}, "validation set is too small"),
+    (LINE, np.exp(WAVE), {"callbacks": [3]}, "callbacks must be"),
+    (LINE, np.exp(WAVE), {"learning_rate": fn.schedules.Cosine(3), "solver": "lbfgs"}, "learning_rate needs")],
+    ids=["targets", "lengths", "values", "dropout", "few", "callbacks", "search"])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_refit_that_is_refused_leaves_what_was_fitted(X, y, options, message, warm):
+    net = regressor(loss="poisson", max_iter=20, warm_start=warm).fit(LINE, np.exp(WAVE))
+    before, fitted = net.predict(LINE), set(vars(net))
+    with pytest.raises((TypeError, ValueError), match=message):
+        net.set_params(**options).fit(X, y)
+    np.testing.assert_array_equal(net.predict(LINE), before)
+    assert set(vars(net)) == fitted and net.n_features_in_ == 1 and net.n_iter_ == 20 and len(net.loss_curve_) == 20
 
 
 def test_a_net_made_for_other_targets_is_not_fed_with_these():

@@ -113,6 +113,23 @@ def test_a_fraction_of_every_class_is_held_out():
     assert stopping.split_validation(net, samples, 0.3, key=5)[1].X.tobytes() == held.X.tobytes()
 
 
+@pytest.mark.parametrize("sizes", [[4] * 10, [6] * 10, [15] * 10, [1000, *[4] * 30], [7, 1, 1, 30]], ids=str)
+@pytest.mark.parametrize("fraction", [0.1, 0.25, 0.3, 0.5, 0.9])
+def test_a_fraction_of_classes_is_the_fraction_of_all_and_of_each_to_one_sample(sizes, fraction, rng):
+    Y = np.repeat(np.arange(len(sizes)), sizes)
+    rows = np.concatenate(stopping.drawn(rng.permutation(len(Y)), Y, fraction))
+    assert len(set(rows)) == len(rows) == round(fraction * len(Y))
+    assert (np.abs(np.bincount(Y[rows], minlength=len(sizes)) - fraction * np.array(sizes)) < 1).all()
+
+
+def test_which_of_many_small_classes_are_held_out_is_drawn(rng):
+    Y = np.repeat(np.arange(10), 4)
+    held = {tuple(sorted(Y[np.concatenate(stopping.drawn(rng.permutation(40), Y, 0.1))])) for _ in range(20)}
+    assert len(held) > 10 and all(len(set(labels)) == 4 for labels in held)
+    history = fn.Network([3, 5, 10], seed=0).fit(rng.random((40, 3)), Y, epochs=1, validation=0.1)
+    assert len(history.validation_cost) == 1
+
+
 @pytest.mark.parametrize("fraction", [0.001, 0.9999, 1.5, -0.1])
 def test_a_fraction_must_leave_samples_on_both_sides(fraction, rng):
     with pytest.raises(ValueError, match="validation must be"):
@@ -132,6 +149,18 @@ def test_metrics_are_those_of_their_definitions(rng):
     assert history.metrics["r2"][-1] == pytest.approx(np.mean(1 - residual / total), rel=1e-12)
     assert history.metrics["worst"] == pytest.approx(history.metrics["worst"]) and len(history.metrics["worst"]) == 3
     assert history.metrics["worst"][-1] == np.abs(Y[:20] - a).max()
+
+
+@pytest.mark.parametrize("name", ["cost", "validation_cost", "learning_rate", "seconds", "epoch", "accuracy"])
+def test_a_metric_takes_no_name_of_the_historys(name):
+    def own(targets, outputs):
+        return 7.0
+
+    own.__name__ = name
+    with pytest.raises(ValueError, match=f"metrics must have names of their own; got a function '{name}', which History has"):
+        fn.Network([1, 1], seed=0).fit([[0.0], [1.0]], [0.0, 1.0], epochs=1, metrics=own)
+    with pytest.raises(ValueError, match="names of their own; got 'r2' twice"):
+        fn.Network([1, 1], seed=0).fit([[0.0], [1.0]], [0.0, 1.0], epochs=1, metrics=["r2", "r2"])
 
 
 def test_accuracy_is_counted_on_training_samples_without_validation(blobs):

@@ -1,6 +1,5 @@
 """fastnet as its users call it: Network.fit and Network.predict."""
 
-import inspect
 import os
 from itertools import repeat
 
@@ -16,19 +15,12 @@ def version():
     return f"{fn.__version__}, {PATH}"
 
 
-def takes_threads():
-    """Whether fit and predict take `threads`."""
-    return "threads" in inspect.signature(fn.Network.fit).parameters
-
-
 class Train:
-    def __init__(self, sizes, dtype, X, Y, batch_size, eta, start, path=PATH, output=OUTPUT, threads=None):
+    def __init__(self, sizes, dtype, X, Y, batch_size, eta, start, path=PATH, output=OUTPUT, threads=1):
         os.environ["FASTNET_PATH"] = self.path = path
         self.net = fn.Network(sizes, dtype=dtype, output=output, init=start)
         self.X, self.Y = X, Y
-        self.arguments = {"batch_size": batch_size, "learning_rate": eta}
-        if threads is not None:
-            self.arguments["threads"] = threads
+        self.arguments = {"batch_size": batch_size, "learning_rate": eta, "threads": threads}
 
     def run(self, epochs):
         os.environ["FASTNET_PATH"] = self.path
@@ -41,25 +33,25 @@ class Train:
 class Infer:
     """net(x) for one sample; net.predict(X, out) for a batch."""
 
-    def __init__(self, sizes, dtype, X, start, path=PATH, threads=None):
+    def __init__(self, sizes, dtype, X, start, path=PATH, threads=1):
         os.environ["FASTNET_PATH"] = self.path = path
         self.net, self.X = fn.Network(sizes, dtype=dtype, init=start), X
         self.out = np.empty((*X.shape[:-1], sizes[-1]), dtype)
-        self.arguments = {} if threads is None else {"threads": threads}
+        self.threads = threads
 
     def run(self, count):
         os.environ["FASTNET_PATH"] = self.path
-        net, X, out, arguments = self.net, self.X, self.out, self.arguments
+        net, X, out, threads = self.net, self.X, self.out, self.threads
         if X.ndim == 1:
             for _ in repeat(None, count):
                 net(X)
         else:
             for _ in repeat(None, count):
-                net.predict(X, out, **arguments)
+                net.predict(X, out, threads)
 
     def outputs(self):
         os.environ["FASTNET_PATH"] = self.path
-        return self.net.predict(self.X, **self.arguments)
+        return self.net.predict(self.X, threads=self.threads)
 
 
 def train(*work):

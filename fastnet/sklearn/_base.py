@@ -5,7 +5,6 @@ writing into them changes the net, and arrays put in their place are taken over 
 """
 
 import operator
-import os
 from abc import ABC, abstractmethod
 from itertools import chain, pairwise
 from numbers import Integral, Real
@@ -20,11 +19,12 @@ from fastnet import _checks, _checks_data, callbacks as callbacks_, custom_activ
 from fastnet._core import kernels
 from fastnet._core.samples import Compressed
 from fastnet._optimizer import Optimizer
+from fastnet._threads import processors
 from fastnet.costs import Cost
 from fastnet.network import Network
 from fastnet.schedules import Schedule
 from fastnet.sklearn import _solvers
-from fastnet.sklearn._fitting import Data, Descent, minimize, split
+from fastnet.sklearn._fitting import Data, Descent, keep_of, minimize, split
 
 FROM_THEIRS = {"logistic": "sigmoid"}          # activations that fastnet calls otherwise
 TO_THEIRS = {"sigmoid": "logistic"}
@@ -107,7 +107,8 @@ class BaseMLP(BaseEstimator, ABC):
         output = own_output or output
         sizes = [n_features, *hidden, cost.n_outputs(n_targets)]
         self._build(sizes, [*names, output], cost, dtype)
-        drawn_for = [*names, names[-1] if names else FROM_THEIRS.get(self.activation, self.activation)]
+        alone = FROM_THEIRS.get(self.activation, self.activation) if isinstance(self.activation, str) else output
+        drawn_for = [*names, names[-1] if names else alone]
         for (p, n), name, w, b in zip(pairwise(sizes), drawn_for, self.network_.weights, self.network_.biases):
             bound = np.sqrt((2.0 if name == "sigmoid" else 6.0) / (p + n))
             w.T[:] = self._random_state.uniform(-bound, bound, (p, n))
@@ -177,8 +178,7 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _threads(self):
         """As many as were asked for, and as this process has processors."""
-        available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(int(self.n_threads), available)
+        return min(int(self.n_threads), processors())
 
     def _callbacks(self):
         return callbacks_.with_progress(() if self.callbacks is None else self.callbacks, False)
@@ -199,6 +199,27 @@ class BaseMLP(BaseEstimator, ABC):
         return None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X), float)
 
     def _fit(self, X, y, sample_weight, incremental=False, held=(None, None, None)):
+        before = dict(self.__dict__)
+        try:
+            data, validation = self._prepare(X, y, sample_weight, incremental, held)
+        except BaseException:                                  # what was fitted before stays as it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        net = self.network_
+        if _solvers.takes_steps(self.solver):
+            self._descend(data, validation, incremental)
+        else:
+            minimize(self, data, self._loss(data.Y))
+        if not np.isfinite(net.parameters).all():
+            raise ValueError("Solver produced non-finite parameter weights. The input data may contain large values and need to "
+                             "be preprocessed.")
+        return self
+
+    def _prepare(self, X, y, sample_weight, incremental, held):
+        """Everything that is checked before the first step: samples to train on, and to validate on or None."""
+        _solvers.check_effect(self, *held)
+        self._callbacks()
         hidden = self._hidden()
         first = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._validate_input(X, y, incremental, reset=first)
@@ -213,16 +234,10 @@ class BaseMLP(BaseEstimator, ABC):
             raise ValueError(f"X and y must have the {net.sizes[0]} features and {net.cost_function.n_targets(net.sizes[-1])} targets "
                              f"that the net was made for; got {X.shape[1]} and {self.n_outputs_}")
         data = Data(self._inputs(X, net.dtype), Y, weight)
-        if _solvers.takes_steps(self.solver):
-            self._descend(data, held, incremental)
-        else:
-            minimize(self, data, self._loss(Y))
-        if not np.isfinite(net.parameters).all():
-            raise ValueError("Solver produced non-finite parameter weights. The input data may contain large values and need to "
-                             "be preprocessed.")
-        return self
+        return self._prepare_steps(data, held, incremental) if _solvers.takes_steps(self.solver) else (data, None)
 
-    def _descend(self, data, held, incremental):
+    def _prepare_steps(self, data, held, incremental):
+        keep_of(self, len(self.network_.weights) - 1)
         if self.early_stopping and incremental:
             raise ValueError("partial_fit does not support early_stopping=True")
         if "loss_curve_" not in self.__dict__:                 # the last solver took no steps
@@ -234,6 +249,9 @@ class BaseMLP(BaseEstimator, ABC):
             data, validation = split(self, data, self._strata(data.Y))
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.best_validation_score_ = [], -np.inf
+        return data, validation
+
+    def _descend(self, data, validation, incremental):
         Descent(self, data, self._loss(data.Y), validation).run(self.max_iter, incremental)
         if self.early_stopping and self._best_parameters is not None:
             self.network_.parameters[:] = self._best_parameters
@@ -244,10 +262,11 @@ class BaseMLP(BaseEstimator, ABC):
 
     def _held(self, data, X, y, sample_weight):
         """The validation samples that `fit` was given, or None."""
-        if X is None and y is None:
+        if X is None and y is None and sample_weight is None:
             return None
         if X is None or y is None:
-            raise ValueError("X_val and y_val must be given together; got only one of them")
+            raise ValueError("X_val and y_val must be given together, and with sample_weight_val; got only "
+                             + ("sample_weight_val" if X is y else "one of them"))
         X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=False)
         weight = None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X), float)
         dtype = self.network_.dtype

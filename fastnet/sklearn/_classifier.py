@@ -208,7 +208,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _cost_behind(self, output):
         if self.loss != "log_loss":
-            return costs.resolve(self.loss)
+            cost = costs.resolve(self.loss)
+            if cost.n_outputs(1) != 1:
+                raise ValueError(f"loss must be a cost of one output a class; got {cost!r}, of {cost.n_outputs(1)} a target")
+            return cost
         return costs.CategoricalCrossEntropy() if output == "softmax" else costs.CrossEntropy()
 
     def _loss(self, Y):

@@ -61,6 +61,11 @@ def split(estimator, data, stratify):
     return data.take(train), data.take(held)
 
 
+def keep_of(estimator, n_hidden):
+    """The probability of each hidden layer that an activation stays."""
+    return tuple(1 - p for p in _checks.per_layer("dropout", estimator.dropout, n_hidden, _checks.check_decay, "hidden layer"))
+
+
 def batch_size_of(estimator, m):
     if _solvers.full_batch(estimator.solver):
         return m
@@ -92,7 +97,7 @@ class Descent:
 
     def recipe(self):
         estimator, n_layers = self.estimator, len(self.net.weights)
-        keep = tuple(1 - p for p in _checks.per_layer("dropout", estimator.dropout, n_layers - 1, _checks.check_decay, "hidden layer"))
+        keep = keep_of(estimator, n_layers - 1)
         seed = int(estimator._random_state.randint(2**31)) if min(keep, default=1) < 1 else 0
         alpha = float(estimator.alpha)
         return Recipe(_solvers.updater_of(estimator), l2=(alpha,) * n_layers, l1=(0.0,) * n_layers, held=(False,) * n_layers,

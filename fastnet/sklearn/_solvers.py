@@ -18,6 +18,19 @@ def takes_steps(solver):
     return not searches_lines(solver)
 
 
+def check_effect(estimator, X_val, y_val, sample_weight_val):
+    """Refuse what scikit-learn's classes do not have where it would do nothing: with a search along lines."""
+    if takes_steps(estimator.solver):
+        return
+    given = {"dropout": np.any(estimator.dropout), "callbacks": estimator.callbacks not in (None, (), []),
+             "learning_rate": not isinstance(estimator.learning_rate, str), "X_val": X_val is not None, "y_val": y_val is not None,
+             "sample_weight_val": sample_weight_val is not None}
+    for name, there in given.items():
+        if there:
+            raise ValueError(f"{name} needs a solver that goes from batch to batch: with solver={estimator.solver!r}, which searches "
+                             "along lines over all samples, it would have no effect")
+
+
 def full_batch(solver):
     """Whether its steps want the gradient over all samples."""
     return solver not in THEIRS and optimizers.as_optimizer(solver).full_batch
