@@ -27,7 +27,7 @@ def always_sparse(monkeypatch):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 33, 70])
-@pytest.mark.parametrize("sizes", [(1, 1), (40, 3), (31, 17, 2), (65, 33, 9, 1), (784, 30, 10), (5, 100, 4)], ids=str)
+@pytest.mark.parametrize("sizes", [(1, 1), (40, 3), (31, 17, 2), (65, 33, 9, 1), (784, 30, 10), (70, 100, 4)], ids=str)
 def test_skipping_zeros_agrees_with_the_plain_engine(sizes, batch_size, dtype, level, monkeypatch, rng):
     net = fn.Network(sizes, dtype=dtype, init="lecun", seed=rng)
     X, Y = sparse_data(rng, 71, sizes[0], sizes[-1])
@@ -50,9 +50,17 @@ def test_small_integers_are_exact(batch_size, dtype, level, monkeypatch, rng):
             assert_paths_agree(monkeypatch, net, X, Y, epochs=1, batch_size=batch_size, learning_rate=2.0**-8, seed=0)
 
 
-def test_a_batch_of_several_blocks_starts_from_a_gradient_of_zero(dtype, monkeypatch, rng):
+def test_a_block_of_more_samples_than_are_turned_at_once(dtype, monkeypatch, rng):
+    net = fn.Network((2001, 100, 2), dtype=dtype, seed=rng)        # wide: blocks of more than 128
+    X, Y = sparse_data(rng, 160, 2001, 2)
+    assert plan.plan_training(net.sizes, 160, 16).rows == 160
+    assert_paths_agree(monkeypatch, net, X, Y, epochs=2, batch_size=160, learning_rate=0.1, seed=0)
+
+
+@pytest.mark.parametrize("hidden", [20, 100])
+def test_a_batch_of_several_blocks_starts_from_a_gradient_of_zero(hidden, dtype, monkeypatch, rng):
     m = plan.BLOCK_ROWS + 9
-    net = fn.Network((12, 20, 2), dtype=dtype, seed=rng)
+    net = fn.Network((12, hidden, 2), dtype=dtype, seed=rng)
     X, Y = sparse_data(rng, 3 * m, 12, 2)
     assert_paths_agree(monkeypatch, net, X, Y, epochs=2, batch_size=m, learning_rate=0.1, seed=0)
 
