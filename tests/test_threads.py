@@ -276,7 +276,7 @@ def test_steps_that_gain_little_are_not_divided(monkeypatch):
     shares = lambda sizes, m, **options: plan.plan_training(sizes, m, 16, threads=2, **options).shares
     assert shares((784, 30, 10), 10) == shares((784, 30, 10), 32) == shares((64, 128, 128, 10), 32) == 2
     assert shares((10, 64, 64, 1), 32) == shares((10, 64, 64, 1), 128) == 1
-    assert shares((784, 30, 10), 32, density=0.19) == 1 and shares((784, 100, 10), 32, density=0.19) == 2
+    assert shares((784, 100, 10), 128, density=0.19) == 1 and shares((20000, 100, 10), 128, density=0.19) == 2
 
 
 def test_the_first_layer_is_divided_by_outputs_where_that_saves(monkeypatch):
