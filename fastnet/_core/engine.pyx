@@ -181,7 +181,8 @@ cdef class Engine:
         """Whether a contiguous array lies among the parameters, which are still read while it is written."""
         cdef char* first = <char*>cnp.PyArray_DATA(self._parameters)
         cdef char* start = <char*>cnp.PyArray_DATA(out)
-        return start < first + cnp.PyArray_NBYTES(self._parameters) and first < start + cnp.PyArray_NBYTES(out)
+        return (start < first + (self.net.n_parameters << (2 if self.single else 3))
+                and first < start + cnp.PyArray_DIM(out, 0) * cnp.PyArray_STRIDE(out, 0))
 
     cdef int infer_into(self, cnp.ndarray X, cnp.ndarray out) except -1:
         if self.single:
