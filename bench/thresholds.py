@@ -4,7 +4,7 @@
 
 Prints the time of one way over that of the other, medians over turns in one run on one processor, and
 what the plan takes: it should be the faster, or within the noise of it.  `shares` needs two processors to
-itself.
+itself; one thread then runs on each in turn, for they may not be equally fast.
 """
 
 import argparse
@@ -56,9 +56,9 @@ def in_file(X):
     return Rows(mapped, X.dtype, None, Pages(mapped, mapped))
 
 
-def trainer(sizes, batch_size, way, density=1.0, threads=1, mapped=False):
+def trainer(sizes, batch_size, way, density=1.0, threads=1, mapped=False, least=512):
     """A function that trains on some batches, of a file if `mapped`, and returns its seconds."""
-    X, Y = samples(sizes, max(4 * batch_size, 512), density)
+    X, Y = samples(sizes, max(4 * batch_size, least), density)
     order = np.random.default_rng(1).permutation(len(X)) if mapped else None
     X = in_file(X) if mapped else X
     net = fn.Network(sizes, dtype=DTYPE, seed=0)
@@ -185,15 +185,26 @@ def shares(args):
     if len(os.sched_getaffinity(0)) < 2:
         print("shares: needs two processors")
         return
+    processors = sorted(os.sched_getaffinity(0))[:2]
+
+    def on_either(go):
+        def run():
+            seconds = 0.0
+            for place in processors:
+                os.sched_setaffinity(0, {place})
+                seconds += go() / 2
+            os.sched_setaffinity(0, set(processors))
+            return seconds
+        return run
     print("two threads: time by one / by two, the first layer divided by outputs, by inputs")
     for sizes, batch_size in [((4, 8, 3), 128), ((2, 16, 16, 1), 128), ((10, 64, 64, 1), 10), ((10, 64, 64, 1), 32), ((10, 64, 64, 1), 128),
                               ((784, 30, 10), 10), ((784, 30, 10), 32), ((64, 128, 128, 10), 10), ((64, 128, 128, 10), 32),
-                              ((784, 100, 10), 32)]:
-        one = trainer(sizes, batch_size, Way())[1]
+                              ((64, 128, 128, 10), 128), ((784, 100, 10), 32), ((784, 512, 512, 10), 32)]:
+        one = on_either(trainer(sizes, batch_size, Way(), least=8192)[1])
         chosen = plan.plan_training(sizes, batch_size, kernels.lanes(np.dtype(DTYPE)), threads=2)
         found = {}
         for by_outputs in (True, False):
-            run, two = trainer(sizes, batch_size, Way(shares_for=lambda *_, by=by_outputs, **__: (2, by)), threads=2)
+            run, two = trainer(sizes, batch_size, Way(shares_for=lambda *_, by=by_outputs, **__: (2, by)), threads=2, least=8192)
             found[by_outputs] = ratio(one, two, args.turns, args.seconds)
             run.close()
         best, taken = max(found.values()), found[chosen.by_outputs]

@@ -43,6 +43,8 @@ class Explanation:
         "online", "minibatch" or "plain" in training; "samples", "narrow", "tiles" or "plain" in inference.
     batch_size, threads : int
         As used: threads are fewer than asked for where a step is too small to share.
+    by_outputs : bool
+        Whether threads divide the first layer by its outputs; other layers are divided by their inputs.
     density : float
         Fraction of the inputs that is not 0; 1.0 where no X was given.
     layers : tuple of LayerExplanation
@@ -56,6 +58,7 @@ class Explanation:
     def __init__(self, path, batch_size, threads, density, layers, level, dtype):
         self.path, self.batch_size, self.threads, self.density = path, batch_size, threads, density
         self.layers, self.level, self.dtype = layers, level, dtype
+        self.by_outputs = False
         self.expected_ns = self.measured_ns = None
         self.advice = []
 
@@ -64,14 +67,15 @@ class Explanation:
 
     def to_dict(self):
         """Everything as plain Python values."""
-        return {"path": self.path, "batch_size": self.batch_size, "threads": self.threads, "density": self.density,
+        return {"path": self.path, "batch_size": self.batch_size, "threads": self.threads, "by_outputs": self.by_outputs, "density": self.density,
                 "level": self.level, "dtype": self.dtype, "flops": self.flops, "bytes": self.bytes,
                 "expected_ns": self.expected_ns, "measured_ns": self.measured_ns,
                 "layers": [layer._asdict() for layer in self.layers],
                 "advice": [{"change": change, "gain": gain, "text": text} for change, gain, text in self.advice]}
 
     def head(self):
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        divided = ", the first layer divided by outputs" if self.by_outputs else ""
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads{divided}"
         zeros = f", {100 * (1 - self.density):.0f} % of X is zero" if self.density < 1 else ""
         return f"path {self.path}, batch {self.batch_size}, {self.dtype}, {self.level}, {threads}{zeros}"
 
@@ -135,6 +139,7 @@ def explain(net, batch_size, dtype, X, threads, training, measure):
         for l in range(len(net.weights)))
     level = kernels.level() + (" in half vectors" if training and chosen.half else "")
     found = Explanation(chosen.path, batch_size, used, density, layers, level, net.dtype.name)
+    found.by_outputs = training and chosen.by_outputs
     if measure:
         take_times(found, net, training, threads)
     return found

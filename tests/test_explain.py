@@ -82,7 +82,7 @@ def test_threads_are_as_many_as_the_step_is_worth(monkeypatch):
     monkeypatch.setattr("fastnet._checks.check_threads", lambda threads: threads)
     assert fn.Network([4, 8, 3], seed=0).explain(measure=False, threads=4).threads == 1
     assert fn.Network([784, 512, 10], seed=0).explain(measure=False, batch_size=128, threads=4).threads == 4
-    assert "4 threads" in str(fn.Network([784, 512, 10], seed=0).explain(measure=False, batch_size=128, threads=4))
+    assert "4 threads, the first layer divided by outputs" in str(fn.Network([784, 512, 10], seed=0).explain(measure=False, batch_size=128, threads=4))
 
 
 @pytest.mark.parametrize("options, error, match", [
