@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fastnet import _checks_data as data
-from fastnet._core import kernels, plan
-from fastnet._core.rows import Rows, dense_blocks
+from fastnet._core import kernels
+from fastnet._core.rows import Rows
 from fastnet._core.samples import Compressed
 from fastnet._threads import processors
 
@@ -626,38 +626,6 @@ def check_out(out, shape, dtype, *read):
 def overlap(out, X):
     """Whether writing to `out` might change the checked X."""
     return not isinstance(X, Compressed) and np.may_share_memory(out, X.array if isinstance(X, Rows) else X)
-
-
-def predict_rows(net, X, out, start, stop):
-    """Rows start ... stop of `out` become the outputs for these rows of a checked X."""
-    if isinstance(X, np.ndarray):
-        net._predict_into(X[start:stop], out[start:stop])
-        return
-    for start, stop in dense_blocks(start, stop):
-        net._predict_into(X.dense(start, stop), out[start:stop])
-
-
-def predict_checked(net, X, out, threads):
-    """`predict` of a net with `sizes`, `dtype`, `parameters` and `_predict_into`, for arguments of any kind."""
-    X, single = check_inputs(X, net.sizes[0], net.dtype)
-    threads = check_threads(threads)
-    shape = (len(X), net.sizes[-1])
-    if out is None:
-        target = a = np.empty(shape, net.dtype)
-    else:
-        target = check_out(out, shape[1:] if single else shape, net.dtype, X, net.parameters)
-        a = target.reshape(shape)
-    threads = plan.plan_inference(net.sizes, len(X), threads).threads if threads > 1 else 1
-    if threads > 1:
-        from fastnet._threads import share_rows
-        share_rows(len(X), threads, lambda start, stop: predict_rows(net, X, a, start, stop))
-    else:
-        predict_rows(net, X, a, 0, len(X))
-    if out is None:
-        return a[0] if single else a
-    if target is not out:
-        out[...] = target
-    return out
 
 
 def check_known_curvature(name, kind):

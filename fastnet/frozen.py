@@ -4,6 +4,7 @@ import numpy as np
 
 from fastnet import _checks
 from fastnet._core.frozen import FrozenEngine
+from fastnet._predict import predict_checked
 from fastnet.custom_activations import code_of
 
 
@@ -110,7 +111,7 @@ class FrozenNetwork(FrozenEngine):
         return self(X, out) if threads == 1 else self._predict(X, out, threads)
 
     def _predict(self, X, out, threads):
-        return _checks.predict_checked(self, X, out, threads)
+        return predict_checked(self, X, out, threads)
 
     def export_c(self, path, name=None, header=None):
         """Write the net as one C99 file that needs libm and nothing else.

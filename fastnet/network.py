@@ -8,6 +8,7 @@ import numpy as np
 from fastnet import _checks, costs, gradient_check, initializers, training
 from fastnet._core import profile
 from fastnet._core.engine import Engine
+from fastnet._predict import predict_checked
 from fastnet._vectors import aligned_vector, views
 from fastnet.custom_activations import code_of
 from fastnet.derivatives import Differentiable
@@ -258,7 +259,7 @@ class Network(Differentiable, Engine):
         """`predict` of anything: checked, converted where needed."""
         if self.scaling is None:
             with profile.span("predict"):
-                return _checks.predict_checked(self, X, out, threads)
+                return predict_checked(self, X, out, threads)
         from fastnet.scaling import predict_scaled
         with profile.span("predict"):
             return predict_scaled(self, X, out, threads)

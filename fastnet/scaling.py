@@ -13,6 +13,7 @@ from fastnet import _checks, _checks_scaling
 from fastnet._checks_data import AT_ONCE, settled, whole
 from fastnet._core.rows import Rows
 from fastnet._core.samples import Compressed
+from fastnet._predict import predict_checked
 from fastnet._vectors import aligned_vector, views
 
 BLOCK_ROWS = 1024              # rows that are float64 at a time
@@ -182,7 +183,7 @@ def predict_scaled(net, X, out, threads):
         X = net.scaling._inputs(X, net.dtype)
     for start in range(0, len(X), BLOCK_ROWS):
         rows = slice(start, min(start + BLOCK_ROWS, len(X)))
-        _checks.predict_checked(net, net.scaling._block(X, rows, net.dtype), a[rows], threads)     # one block at a time is held
+        predict_checked(net, net.scaling._block(X, rows, net.dtype), a[rows], threads)     # one block at a time is held
         net._unscale(a[rows])
     if out is None or target is out:
         return target

@@ -9,6 +9,7 @@ from fastnet import _checks, _checks_scaling
 from fastnet._checks_data import check_batch, check_batches, columns_of, whole
 from fastnet._core.engine import shuffled
 from fastnet._options import HELD_OUT, seed_for
+from fastnet._predict import predict_checked
 
 WAYS = "(X, Y), (X, Y, sample_weight) or batches of these, one after the other"
 
@@ -105,7 +106,7 @@ def judge(net, samples, validation, metrics, history, targets=None):
     if validation is not None:
         history.validation_cost.append(net._cost_of(validation.X, validation.Y, validation.mean_one(), outputs))
     elif wanted:
-        _checks.predict_checked(net, judged.X, outputs, 1)
+        predict_checked(net, judged.X, outputs, 1)
     if not wanted:
         return
     Y = whole(judged.Y) if targets is None else targets
