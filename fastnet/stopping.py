@@ -7,6 +7,7 @@ import numpy as np
 
 from fastnet import _checks, _checks_scaling
 from fastnet._checks_data import check_batch, check_batches, columns_of, whole
+from fastnet._checks_labels import positions
 from fastnet._core.engine import shuffled
 from fastnet._options import HELD_OUT, seed_for
 from fastnet._predict import predict_checked
@@ -126,8 +127,7 @@ def measure(metrics, Y, outputs, weight, history):
 
 def accuracy(Y, outputs, weight=None):
     """The fraction of samples, by weight, classified rightly: by the largest output, or a single one's ½."""
-    labels = outputs.argmax(axis=1) if outputs.shape[1] > 1 else outputs[:, 0] >= 0.5
-    return float(np.average(labels == np.ravel(Y), weights=shares(weight)))
+    return float(np.average(positions(outputs) == np.ravel(Y), weights=shares(weight)))
 
 
 def r2(Y, outputs, weight=None):

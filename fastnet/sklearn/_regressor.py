@@ -13,6 +13,7 @@ from fastnet._core import kernels
 from fastnet.costs import Cost
 from fastnet.sklearn._base import BaseMLP, check_steps
 from fastnet.sklearn._fitting import Loss
+from fastnet.stopping import r2
 
 THEIRS = {"squared_error": "quadratic", "poisson": "poisson_log"}      # their poisson has outputs e^z
 LOSSES = (*THEIRS, *(name for name in kernels.COSTS if name not in THEIRS))
@@ -138,11 +139,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         outputs = self._means(self._raw(data))
         if not np.isfinite(outputs).all():
             return np.nan
-        weight = np.ones(len(outputs)) if data.weight is None else data.weight
-        y = data.Y.astype(float)
-        left = weight @ (y - outputs)**2
-        total = weight @ (y - np.average(y, axis=0, weights=data.weight))**2
-        return float(np.mean(np.where(total > 0, 1 - left / np.where(total > 0, total, 1), left == 0)))
+        return r2(data.Y.astype(float), outputs, data.weight)
 
     # -- fit -----------------------------------------------------------------------
 
