@@ -48,7 +48,8 @@ cdef extern from "pythread.h" nogil:
     void PyThread_release_lock(PyThread_type_lock)
 
 cdef enum:
-    TRIED_AGAIN = 128           # stretches until the slower way is tried again: on a busy processor a trial may take 10 ms
+    TRIED_AGAIN = 128           # stretches until the slower way is tried again: on a busy processor a trial may take 10 ms;
+    TRIED_SOON = 32             # fewer at first, twice as many each time: the first trial, still cold, decides for the others
     TRIAL = 8                   # a trial is this part of a stretch
 
 
@@ -73,7 +74,7 @@ cdef class Run:
     cdef cnp.ndarray nabla                 # the plain path's gradient, where it needs one
     cdef list states                       # the optimizer's, flat vectors like the parameters
     cdef Py_ssize_t max_rows
-    cdef Py_ssize_t stretches              # since the slower way was tried
+    cdef Py_ssize_t stretches, patience    # since the slower way was tried; after how many it is tried again
     cdef double speed[2]                   # rows a second of one thread alone, and of all; 0: not known
     cdef bint single
     cdef Job job
@@ -498,7 +499,8 @@ cdef class Run:
         elif self.threads:
             together = self.speed[1] >= self.speed[0]
             self.stretches += 1
-            if self.speed[not together] == 0 or self.stretches > TRIED_AGAIN:
+            if self.speed[not together] == 0 or self.stretches > self.patience:
+                self.patience = TRIED_SOON if self.speed[not together] == 0 else min(TRIED_AGAIN, 2 * self.patience)
                 together, part, self.stretches = not together, TRIAL, 0
         self.job.max_rows = max(1, min(self.max_rows // part, until - rows))
         start = time.perf_counter()
