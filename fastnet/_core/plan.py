@@ -170,9 +170,9 @@ def worth_finding(n, lanes):
 # and each error that all read (together one value), and for each meeting of threads.  And the least gain that a step is
 # divided for: where a processor is busy one thread does the divided work, which takes it 1.00 to 1.04 times as long, 1.1
 # for the narrow or sparse steps that gain least.  Time of one thread over two, as counted so and as measured
-# (bench/thresholds.py --only shares, float32, AVX-512): [784, 30, 10] batch 10 1.6, 1.4; batch 32 1.8, 1.7;
-# [64, 128, 128, 10] batch 32 1.5, 1.5; batch 128 1.6, 1.6; [10, 64, 64, 1] batch 32 1.0, 1.1; batch 128 1.2, 1.2;
-# [784, 100, 10] batch 128 1.9, 1.7, at 19 % that are not 0 1.7, 1.6; [784, 30, 10] batch 32 so 1.4, 1.3.
+# (bench/thresholds.py --only shares, float32, AVX-512): [784, 30, 10] batch 10 1.6, 1.6; batch 32 1.8, 1.7;
+# [64, 128, 128, 10] batch 10 1.3, 1.4; batch 32 1.5, 1.7; batch 128 1.6, 1.7; [10, 64, 64, 1] batch 32 1.0, 1.3; batch 128
+# 1.2, 1.4; [784, 512, 512, 10] batch 32 1.9, 1.9.
 SHARE_TRAVEL = 4
 SHARE_MEETING = 2000
 SHARE_GAIN = 1.4
