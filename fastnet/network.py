@@ -541,7 +541,8 @@ class Network(Differentiable, Engine):
             Called as callback(info) after each epoch; see fn.EpochInfo and fastnet.callbacks.  One may
             stop the run (`info.stop()`), change its rate (`info.set_learning_rate(rate)`), save the net.
         callback_every : int, optional
-            Call them within epochs too, after every so many batches.
+            Call them within epochs too, after every so many batches.  One sample a step, a net with a large first
+            layer takes four samples in one pass, which such a call ends: that may differ in the last bits.
         progress : bool, optional
             Show a progress bar (tqdm's, where it is installed) on stderr; None: on a terminal or in a
             notebook, once training has taken a second.
