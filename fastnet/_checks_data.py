@@ -198,12 +198,12 @@ def sparse_rows(X, n_in, dtype):
     if not csr.has_canonical_format:           # columns in order, none twice
         csr = csr.copy()
         csr.sum_duplicates()
-    values, columns = csr.data, csr.indices
+    values = csr.data
     if values.size * (dtype.itemsize + 4) <= AT_ONCE or not readable(values.dtype) or not values.flags.c_contiguous:
         with np.errstate(over="ignore"):       # beyond float32: inf, found by check_finite
             values = np.require(values, dtype, ["C", "A"])
-    return Compressed(tuple(X.shape), values, np.require(columns, np.int32, ["C", "A"]),
-                      np.require(csr.indptr, np.intp, ["C", "A"]), dtype)
+    places = np.array(csr.indices, np.int32), np.array(csr.indptr, np.intp)     # copies: what is checked must stay as it was
+    return Compressed(tuple(X.shape), values, *places, dtype)
 
 
 def check_places(name, sparse):

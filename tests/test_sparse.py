@@ -157,6 +157,19 @@ def test_a_malformed_sparse_matrix_is_refused_before_anything_reads_it(kind, ind
     assert (net.parameters == before).all()
 
 
+def test_a_sparse_matrix_may_change_its_places_while_a_net_trains_on_it(dtype, rng):
+    X = sparse.csr_array(sparse_data(rng, 60, 5, 2)[0].astype(dtype))
+    net, twin = (fn.Network([5, 3, 2], dtype=dtype, seed=0) for _ in range(2))
+    Y, options = rng.random((60, 2)), {"epochs": 3, "batch_size": 10, "seed": 0}
+    twin.fit(X.copy(), Y, **options)
+
+    def spoil(info):
+        X.indices[:], X.indptr[1:-1] = 10**9, -1           # would be read from far outside of the weights
+
+    net.fit(X, Y, callbacks=spoil, **options)
+    assert net.parameters.tobytes() == twin.parameters.tobytes()
+
+
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_a_weight_that_turns_infinite_ends_training_though_zeros_are_skipped(batch_size, dtype, rng):
     """0 · inf is NaN in a dense product and left out here: the cost may not show it, the parameters do."""
