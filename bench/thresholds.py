@@ -17,6 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+import choices
 import fastnet as fn
 from fastnet import training
 from fastnet._core import kernels, plan
@@ -229,20 +230,21 @@ PARTS = {"sparse": sparse, "files": files, "half": half, "online": online, "back
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--only", default=",".join(PARTS), type=choices.some_of(PARTS), help="which decisions, between commas")
     parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.06)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seconds", type=float, default=0.06, help="of a turn, both ways together")
+    parser.add_argument("--quick", action="store_true", help="one turn of one run: whether it runs")
     args = parser.parse_args()
     if args.quick:
         args.turns, args.seconds = 1, 0
     print(f"{DTYPE}, {kernels.level()}")
-    for name in args.only.split(","):
-        affinity = os.sched_getaffinity(0)
-        if name != "shares":
-            os.sched_setaffinity(0, {max(affinity)})
+    if not hasattr(os, "sched_setaffinity"):
+        raise SystemExit("needs a system that binds a process to a processor")
+    affinity = os.sched_getaffinity(0)
+    for name in args.only:
+        os.sched_setaffinity(0, affinity if name == "shares" else {max(affinity)})
         PARTS[name](args)
-        os.sched_setaffinity(0, affinity)
+    os.sched_setaffinity(0, affinity)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,7 @@ class Network(Differentiable, Engine):
 
     def __init__(self, sizes, activation="sigmoid", output=None, cost="quadratic", dtype="float64",
                  init="auto", seed=None):
+        self._check_new()
         sizes = _checks.check_sizes(sizes)
         self._activations = _checks.check_activations(activation, output, len(sizes) - 1)
         self._cost_function = costs.resolve(cost)
