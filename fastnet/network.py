@@ -695,10 +695,10 @@ class Network(Differentiable, Engine):
         >>> import fastnet as fn
         >>> print(fn.Network([784, 30, 10], seed=0).explain(batch_size=1, measure=False))  # doctest: +ELLIPSIS
         path online, batch 1, float64, ..., 1 thread
-        layer   activation  forward                       backward    update                       kflop    KiB
-        784-30  sigmoid     fused with the update before  -           fused with the next forward   94.1  564.0
-        30-10   sigmoid     rows                          fused rows  fused rows                     1.8   10.3
-        step                                                                                        95.9  574.3
+        layer   activation  forward                   backward    update                    kflop    KiB
+        784-30  sigmoid     fused, 4 samples at once  -           fused, 4 samples at once   94.1  150.5
+        30-10   sigmoid     rows                      fused rows  fused rows                  1.8   10.3
+        step                                                                                 95.9  160.8
         """
         from fastnet.explain import explain
         return explain(self, batch_size, dtype, X, threads, training, measure)

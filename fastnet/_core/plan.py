@@ -99,9 +99,10 @@ def plan_training(sizes, batch_size, lanes, density=1.0, threads=1, bare=True, d
     if batch_size == 1 and bare:
         sparse = density < SPARSE_ONLINE * worth
         rows = kernels.ONLINE_BLOCK if not sparse and sizes[0] * -(-sizes[1] // lanes) >= ONLINE_BLOCK_FROM else 1
-        several = f", {rows} samples at once" if rows > 1 else ""
+        several = f"fused, {rows} samples at once"
         first = (LayerPlan("outputs", "nonzeros", None, "nonzeros") if sparse else
-                 LayerPlan("outputs", "fused with the update before" + several, None, "fused with the next forward" + several))
+                 LayerPlan("outputs", several, None, several) if rows > 1 else
+                 LayerPlan("outputs", "fused with the update before", None, "fused with the next forward"))
         above = LayerPlan("inputs", "rows", "fused rows", "fused rows")
         return TrainingPlan("online", rows, 1, sparse, (first,) + (above,) * (n_layers - 1))
     wide = sum(p * n for p, n in zip(sizes, sizes[1:])) >= WIDE_WEIGHTS
