@@ -86,11 +86,13 @@ static inline uint64_t fastnet_ticks(void)
 }
 #endif
 
-/* Part of an operation ends here, one that is done in turns with another: what has passed since the last reading is its time. */
-static inline void fastnet_part(fastnet_profile *profile, int operation, size_t layer)
+/* The operation that ends here: what has passed since the last one ended is its time. */
+static inline void fastnet_lap(fastnet_profile *profile, int operation, size_t layer)
 {
     const uint64_t now = fastnet_ticks(), ticks = now - profile->last;
-    profile->cell[(size_t)operation * profile->n_layers + layer].ticks += ticks;
+    fastnet_cell *cell = profile->cell + (size_t)operation * profile->n_layers + layer;
+    cell->calls++;
+    cell->ticks += ticks;
     if (profile->room) {
         fastnet_event *event = profile->event + (profile->events++ & (profile->room - 1));
         event->start = profile->last;
@@ -100,13 +102,6 @@ static inline void fastnet_part(fastnet_profile *profile, int operation, size_t 
     }
     profile->laps++;
     profile->last = now;
-}
-
-/* The operation that ends here, or the last part of it. */
-static inline void fastnet_lap(fastnet_profile *profile, int operation, size_t layer)
-{
-    profile->cell[(size_t)operation * profile->n_layers + layer].calls++;
-    fastnet_part(profile, operation, layer);
 }
 
 /* A stretch of steps begins: a burst under way goes on as if no time had passed since its last reading. */
@@ -161,12 +156,6 @@ static inline int fastnet_timing(const fastnet_profile *profile)
     do {                                      \
         if (TIMED)                            \
             fastnet_lap(PROFILE, FASTNET_OP_##OPERATION, LAYER); \
-    } while (0)
-
-#define PART(TIMED, PROFILE, OPERATION, LAYER) \
-    do {                                       \
-        if (TIMED)                             \
-            fastnet_part(PROFILE, FASTNET_OP_##OPERATION, LAYER); \
     } while (0)
 
 #endif

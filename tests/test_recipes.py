@@ -322,56 +322,6 @@ def test_two_threads_have_the_bits_of_one_that_takes_both_shares(seed, dtype, by
     assert error_in_eps(ends[1], ends[0], dtype) <= 500                      # sums in another order
 
 
-# A bound on the norm of the whole gradient makes the step wait for all of it; this one is never reached, so that the arithmetic
-# is the same as where the optimizer follows the gradient layer by layer, some weights at a time.
-WAITING = {"clip_norm": 1e30}
-WIDE = (210, 37, 20, 5)            # deeper than what an optimizer takes at a time; lanes that end in halves; inputs in lanes
-BESIDE = {"alone": {}, "l2": {"l2": 0.01}, "l1": {"l1": 0.01, "clip_value": 0.1}, "masks": {"masks": "random"},
-          "frozen": {"frozen": [0]}, "bounded": {"max_norm": 0.4}, "dropout": {"dropout": 0.3, "input_noise": 0.1},
-          "all": {"l2": 0.01, "l1": 0.001, "masks": "random", "max_norm": 1.0, "dropout": 0.2, "frozen": [1]}}
-
-
-def steps_of(options, optimizer, dtype, m, shares, sparse=False):
-    rng = np.random.default_rng(1)
-    net = random_net(rng, WIDE, dtype)
-    X, Y = rng.standard_normal((m, WIDE[0])).astype(dtype), rng.random((m, WIDE[-1])).astype(dtype)
-    if sparse:
-        X *= rng.random(X.shape) < 0.1
-    masks = [rng.random((n, p)) < 0.5 for p, n in zip(WIDE, WIDE[1:])]
-    options = {name: masks if value == "random" else value for name, value in options.items()}
-    start, recipe = net.parameters.tobytes(), _options.check_options(net, 3, optimizer=optimizer, **options).recipe
-    run, read = training.start_run(net, X, 16, shares, recipe)
-    assert (run.plan.path, run.plan.shares, run.plan.sparse) == ("minibatch", shares, sparse)
-    for _ in range(2):
-        run.epoch(read, Y, None, 0.02)
-    run.close()
-    states, running = run.memory()
-    assert net.parameters.tobytes() != start and np.isfinite(net.parameters).all()
-    return net.parameters.tobytes(), [state.tobytes() for state in states], running.tolist()
-
-
-@pytest.mark.parametrize("shares, by_outputs", [(1, False), (2, True), (3, False)])
-@pytest.mark.parametrize("case", CASES)
-def test_an_optimizer_that_follows_the_gradient_takes_the_steps_of_one_that_waits_for_it(case, shares, by_outputs, dtype, level, monkeypatch):
-    share_all(monkeypatch, by_outputs)
-    monkeypatch.delenv("FASTNET_PATH", raising=False)
-    optimizer, more = CASES[case][0], {"l1": 0.001} if case == "sgd" else {}       # sgd alone has no step beside its gradient
-    assert steps_of(more, optimizer, dtype, 39, shares) == steps_of({**more, **WAITING}, optimizer, dtype, 39, shares)
-
-
-@pytest.mark.parametrize("sparse", [False, True])
-@pytest.mark.parametrize("beside", BESIDE)
-@pytest.mark.parametrize("optimizer", [fn.AdamW(0.02, weight_decay=0.1), "nesterov", fn.AMSGrad()], ids=["adamw", "nesterov", "amsgrad"])
-def test_and_so_it_does_beside_whatever_else_a_step_has(optimizer, beside, sparse, dtype, level, monkeypatch):
-    monkeypatch.delenv("FASTNET_PATH", raising=False)
-    if sparse and "input_noise" in BESIDE[beside]:
-        pytest.skip("noise leaves no zeros")
-    for shares in (1, 2):
-        share_all(monkeypatch)
-        now, waiting = (steps_of({**BESIDE[beside], **more}, optimizer, dtype, 39, shares, sparse) for more in ({}, WAITING))
-        assert now == waiting
-
-
 def test_parameters_that_a_callback_writes_are_those_of_the_next_epoch(rng):
     net, (X, Y), ends = new_net(rng), problem(rng), []
     start = net.parameters.copy()
