@@ -201,8 +201,9 @@ class Network(Differentiable, Engine):
         return self.parameters.size
 
     def _initialize(self, init, seed):
-        rng = _checks.check_seed(seed)
-        if isinstance(init, str):
+        drawn = isinstance(init, str)
+        rng = _checks.check_seed(seed) if drawn or seed is not None else None
+        if drawn:
             _checks.check_choice("init", init, ("auto", *initializers.INITIALIZERS))
             for name, w, b in zip(self.activations, self.weights, self.biases):
                 w[:], b[:] = initializers.draw_layer(init, name, rng, *w.shape)

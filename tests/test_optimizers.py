@@ -209,6 +209,19 @@ def check_shaping(case, rng, **options):
         np.testing.assert_allclose(found[steps - 1], expected[steps - 1], rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_penalties_alone_are_what_they_are_beside_a_bound_that_changes_nothing(case, level, dtype, rng):
+    start, gradients, costs, found = rng.standard_normal(77).astype(dtype), rng.standard_normal((3, 77)).astype(dtype), rng.random(3), []
+    for clip in (np.inf, 1e30):
+        updater = CASES[case][0].updater()
+        w, running, states = start.copy(), updater.new_running(), updater.new_states(77, dtype)
+        for g, cost in zip(gradients, costs):
+            updater.begin(running, 0.1, cost)
+            updater.apply(g, w, states, l2=0.1, clip=clip)
+        found.append(w.tobytes())
+    assert found[0] == found[1] != start.tobytes()
+
+
 def test_weight_decay_can_be_left_out_for_biases(rng):
     w, gradient_at, costs = problem(rng)
     with_none = {**CASES, "adamw": (fn.AdamW(0.05, weight_decay=0.3), adam, {"decay": 0.0})}
@@ -217,10 +230,10 @@ def test_weight_decay_can_be_left_out_for_biases(rng):
     np.testing.assert_allclose(found[0], next(expected), rtol=1e-14)
 
 
-SHAPES = [{}, {"scale": 0.5, "clip": 0.1, "l2": 0.01, "l1": 0.001}]
+SHAPES = [{}, {"l2": 0.01}, {"scale": 0.5, "clip": 0.1, "l2": 0.01, "l1": 0.001}]
 
 
-@pytest.mark.parametrize("options", SHAPES, ids=["plain", "shaped"])
+@pytest.mark.parametrize("options", SHAPES, ids=["plain", "decayed", "shaped"])
 @pytest.mark.parametrize("case", CASES)
 def test_padding_stays_exactly_0(case, options, level, dtype, rng):
     optimizer = CASES[case][0]
@@ -237,7 +250,7 @@ def test_padding_stays_exactly_0(case, options, level, dtype, rng):
     assert all(w[used])
 
 
-@pytest.mark.parametrize("options", SHAPES, ids=["plain", "shaped"])
+@pytest.mark.parametrize("options", SHAPES, ids=["plain", "decayed", "shaped"])
 @pytest.mark.parametrize("case", CASES)
 def test_slices_are_updated_as_the_whole_to_the_bit(case, options, level, dtype, rng):
     optimizer = CASES[case][0]
@@ -272,7 +285,7 @@ def test_levels_agree(case, dtype, rng):
         np.testing.assert_allclose(path, paths[0], rtol=0, atol=80 * np.finfo(dtype).eps * np.abs(paths[0]).max())
 
 
-@pytest.mark.parametrize("options", SHAPES, ids=["plain", "shaped"])
+@pytest.mark.parametrize("options", SHAPES, ids=["plain", "decayed", "shaped"])
 @pytest.mark.parametrize("case", CASES)
 def test_nan_in_the_gradient_reaches_the_weights(case, options, level, dtype):
     updater = CASES[case][0].updater()

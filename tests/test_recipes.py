@@ -322,6 +322,18 @@ def test_two_threads_have_the_bits_of_one_that_takes_both_shares(seed, dtype, by
     assert error_in_eps(ends[1], ends[0], dtype) <= 500                      # sums in another order
 
 
+def test_parameters_that_a_callback_writes_are_those_of_the_next_epoch(rng):
+    net, (X, Y), ends = new_net(rng), problem(rng), []
+    start = net.parameters.copy()
+
+    def back(info):
+        ends.append(net.parameters.tobytes())
+        net.parameters[:] = start
+
+    net.fit(X, Y, epochs=3, batch_size=4, l1=0.01, callbacks=back, shuffle=False)      # gradient descent: nothing is remembered
+    assert len(set(ends)) == 1 and ends[0] != start.tobytes()
+
+
 def test_noise_on_sparse_inputs_is_noise_on_dense_ones(path, rng):
     scipy_sparse = pytest.importorskip("scipy.sparse")
     X, Y = problem(rng)

@@ -17,10 +17,13 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import LabelBinarizer, StandardScaler
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.validation import validate_data
 
 import fastnet as fn
 from fastnet.sklearn import MLPClassifier, MLPRegressor
+from fastnet.sklearn._classifier import binarizer_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer", "ignore:.*failed to converge")
 
@@ -124,6 +127,82 @@ def test_assume_finite_is_heeded():
         net.predict_proba(holed)
     with sklearn.config_context(assume_finite=True):
         assert np.isnan(net.predict_proba(holed)).all()
+
+
+# -- what is let pass without scikit-learn's checks ----------------------------------
+
+LABELS = [SPECIES, SPECIES.astype(np.int8), SPECIES == 1, SPECIES % 2, np.zeros(150, int), SPECIES.astype(np.uint64) + 2**63, -SPECIES,
+          SPECIES.astype(float), NAMES, NAMES.astype(object), (SPECIES == 1)[:, None], np.eye(3, dtype=int)[SPECIES], np.arange(150) // 2]
+
+
+@pytest.mark.parametrize("y", LABELS, ids=lambda y: f"{y.dtype} {len(np.unique(y))} {y.ndim}")
+def test_classes_are_found_as_a_label_binarizer_finds_them(y):
+    expected, found = vars(LabelBinarizer().fit(y)), vars(binarizer_of(y))
+    assert found.keys() == expected.keys()
+    np.testing.assert_array_equal(found.pop("classes_"), expected.pop("classes_"), strict=True)
+    assert found == expected
+
+
+def test_labels_that_look_like_numbers_are_warned_about_where_scikit_learn_does():
+    def warned(fit):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit(np.arange(60))
+        return [str(warning.message) for warning in caught]
+
+    assert warned(binarizer_of) == warned(LabelBinarizer().fit)
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("X, y", [
+    (IRIS, SPECIES), (IRIS.astype(np.float32), SPECIES.astype(np.float32)), (IRIS, SPECIES == 1), (IRIS, SPECIES[:, None]),
+    (np.asfortranarray(IRIS), SPECIES[::-1]), (IRIS[::2], SPECIES[::2]), (IRIS.tolist(), SPECIES.tolist()), (SPECIES[:, None], SPECIES),
+    (np.full_like(IRIS, np.nan), SPECIES), (IRIS, np.where(SPECIES, np.inf, 0)), (IRIS[:0], SPECIES[:0]), (IRIS[:, :0], SPECIES),
+    (IRIS, SPECIES[:-1]), (IRIS[0], SPECIES), (IRIS, None), (IRIS, SPECIES.astype(complex)), (IRIS[:, :3], SPECIES)], ids=str)
+@pytest.mark.parametrize("reset", [True, False])
+def test_samples_are_checked_as_scikit_learn_checks_them(kind, X, y, reset):
+    def outcome(check):
+        net = kind()
+        net.n_features_in_ = 4
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                found = check(net)
+        except Exception as error:
+            return type(error), str(error)
+        return *((part.dtype, part.shape, part.tobytes()) for part in found), net.n_features_in_, [str(warning.message) for warning in caught]
+
+    theirs = {"accept_sparse": ["csr", "csc"], "multi_output": True, "dtype": (np.float64, np.float32), "reset": reset}
+    assert outcome(lambda net: net._check_data(X, y, reset)) == outcome(lambda net: validate_data(net, X, y, **theirs))
+
+
+def test_names_of_features_are_forgotten_by_a_fit_without_names():
+    pd = pytest.importorskip("pandas")
+    net = classifier(max_iter=2).fit(pd.DataFrame(IRIS, columns=list("abcd")), SPECIES)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        net.partial_fit(IRIS, SPECIES)
+    assert not hasattr(net.fit(IRIS, SPECIES), "feature_names_in_")
+
+
+def test_parameters_are_checked_at_every_fit_whatever_they_were_before():
+    net = classifier(max_iter=2).fit(IRIS, SPECIES)
+    for name, wrong in [("alpha", -1.0), ("max_iter", 1.5), ("solver", "adams"), ("shuffle", "yes"), ("loss", "gaussian_nll")]:
+        kept = getattr(net, name)
+        with pytest.raises(ValueError, match=f"The '{name}' parameter of MLPClassifier must be"):
+            net.set_params(**{name: wrong}).fit(IRIS, SPECIES)
+        net.set_params(**{name: kept}).fit(IRIS, SPECIES)
+
+
+def test_a_class_with_parameters_of_its_own_has_them_checked():
+    class Own(MLPClassifier):
+        _parameter_constraints = {**MLPClassifier._parameter_constraints, "depth": [StrOptions({"deep"})]}
+
+        def __init__(self, depth="deep", max_iter=2):
+            super().__init__(max_iter=max_iter)
+            self.depth = depth
+
+    assert Own().fit(IRIS, SPECIES).n_iter_ == 2
+    with pytest.raises(ValueError, match="The 'depth' parameter of Own must be"):
+        Own(depth="flat").fit(IRIS, SPECIES)
 
 
 def test_threads_change_no_prediction():

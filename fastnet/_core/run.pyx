@@ -91,6 +91,7 @@ cdef class Run:
     cdef public object on_window           # called with `before` when the window moves, or None
     cdef bint in_steps                     # single steps: parameters stay packed between them
     cdef bint packed                       # the parameters that count are the trainer's, not the vector's
+    cdef bint states_packed                # the same of the optimizer's states, which nobody sees between two calls
     cdef Recorder recorder                 # of this thread's profile, or None
     cdef list regions                      # one for each thread, where a profile is open
     cdef Table** tables                    # theirs; NULL each where none is
@@ -129,6 +130,7 @@ cdef class Run:
             self.describe_layers()
         else:
             self.trainer = new_trainer(self.net, self.single, plan, recipe, several_blocks)
+            self.states_packed = True          # zeros, there as here
             self.start_threads(plan.shares - 1)
 
     cdef describe(self, Py_ssize_t batch_size):
@@ -205,12 +207,17 @@ cdef class Run:
     def memory(self):
         """Copies of the optimizer's states, flat like the parameters, and of its running scalars (3,)."""
         cdef Running* running = &self.job.descent.running
+        if self.states_packed and self.single:
+            self.store_states[float]()
+        elif self.states_packed:
+            self.store_states[double]()
         return [state.copy() for state in self.states], np.array([running.steps, running.momentum_product, running.cost])
 
     def remember(self, list states not None, running):
         """Go on from what `memory` gave."""
         for own, given in zip(self.states, states, strict=True):
             own[:] = given
+        self.states_packed = False
         self.job.descent.running = Running(steps=running[0], momentum_product=running[1], cost=running[2])
 
     # -- epochs ----------------------------------------------------------------
@@ -395,7 +402,7 @@ cdef class Run:
     # -- what both are made of ------------------------------------------------------
 
     cdef load(self, real* dummy=NULL):
-        """Pack the parameters and what the optimizer remembers, unless they are packed."""
+        """Pack the parameters, which may have been changed since, and what the optimizer remembers, unless they are packed."""
         cdef Py_ssize_t s, stride = self.trainer.packed.stride
         cdef Table* table = self.tables[0]
         if self.packed:
@@ -404,24 +411,27 @@ cdef class Run:
         if table != NULL:
             enter(table)
         self.trainer.load[real](<real*>self.parameters.data, 0)
-        for s in range(len(self.states)):
+        for s in range(0 if self.states_packed else len(self.states)):
             self.trainer.load[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
+        self.states_packed = True
         if table != NULL:
             lap(table, PACK, 0)
             leave(table)
 
     cdef store(self, real* dummy=NULL):
-        cdef Py_ssize_t s, stride = self.trainer.packed.stride
         cdef Table* table = self.tables[0]
         if table != NULL:
             enter(table)
         self.trainer.store[real](<real*>self.parameters.data, 0)
-        for s in range(len(self.states)):
-            self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
         self.packed = False
         if table != NULL:
             lap(table, UNPACK, 0)
             leave(table)
+
+    cdef store_states(self, real* dummy=NULL):
+        cdef Py_ssize_t s, stride = self.trainer.packed.stride
+        for s in range(len(self.states)):
+            self.trainer.store[real](<real*>(<cnp.ndarray>self.states[s]).data, (2 + s) * stride)
 
     cdef go_on_typed(self, Py_ssize_t until, real* dummy=NULL):
         cdef Progress* progress = &self.job.progress
@@ -448,7 +458,7 @@ cdef class Run:
     def step(self, X, Y not None, double rate, cnp.ndarray weight=None):
         """One step on a batch, of at most as many samples as the run was made for; returns its `progress`.
 
-        Parameters and states may stay with the kernels until `settle` is called.
+        Parameters may stay with the kernels until `settle` is called.
         """
         self.job.batch_size = len(X)
         self.in_steps = True
@@ -460,7 +470,7 @@ cdef class Run:
         return self.progress()
 
     def settle(self):
-        """Bring parameters and states up to date after single steps."""
+        """Bring the parameters up to date after single steps."""
         if self.packed and self.single:
             self.store[float]()
         elif self.packed:

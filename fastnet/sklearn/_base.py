@@ -4,6 +4,7 @@ The net is `network_`, a fastnet.Network; `coefs_` and `intercepts_` are views i
 writing into them changes the net, and arrays put in their place are taken over at the next call.
 """
 
+import functools
 import operator
 from abc import ABC, abstractmethod
 from itertools import chain, pairwise
@@ -12,7 +13,7 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils._param_validation import Interval, Options, StrOptions, make_constraint
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastnet import _checks, _checks_data, callbacks as callbacks_, custom_activations
@@ -30,6 +31,18 @@ FROM_THEIRS = {"logistic": "sigmoid"}          # activations that fastnet calls 
 TO_THEIRS = {"sigmoid": "logistic"}
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu",
                *sorted(set(kernels.ACTIVATIONS) - {"identity", "sigmoid", "tanh", "relu"} - set(kernels.BY_ROW)), "sigmoid")
+FLOATS = (np.float64, np.float32)
+
+
+@functools.cache
+def constraints_of(kind):
+    """(name, scikit-learn's constraints) of every parameter of a class of estimators."""
+    return tuple((name, tuple(map(make_constraint, constraints))) for name, constraints in kind._parameter_constraints.items())
+
+
+def is_plain(X):
+    """Whether X is an array of samples that scikit-learn's checks leave as it is, and the engine too."""
+    return type(X) is np.ndarray and X.ndim == 2 and X.dtype in FLOATS and X.flags.c_contiguous and X.size and kernels.is_finite(X)
 
 
 class BaseMLP(BaseEstimator, ABC):
@@ -64,6 +77,26 @@ class BaseMLP(BaseEstimator, ABC):
         "callbacks": [callable, list, tuple, None],
         "n_threads": [Interval(Integral, 1, None, closed="left")],
     }
+
+    # -- what scikit-learn's checks would let pass as it is, without them -----------------
+
+    def _validate_params(self):
+        """Theirs, where a parameter may not be what its constraints say; until then without asking what parameters there are."""
+        given = self.__dict__
+        for name, constraints in constraints_of(type(self)):
+            if name not in given or not any(constraint.is_satisfied_by(given[name]) for constraint in constraints):
+                return super()._validate_params()
+
+    def _check_data(self, X, y, reset, **options):
+        """sklearn's validate_data, which has nothing to convert, to refuse or to write down but the number of features where X
+        and y are arrays of finite numbers, row for row, and columns have no names."""
+        plain = (is_plain(X) and type(y) is np.ndarray and y.ndim in (1, 2) and y.flags.c_contiguous and y.size and len(X) == len(y)
+                 and (y.dtype.kind in "biu" or y.dtype in FLOATS and kernels.is_finite(y)) and "feature_names_in_" not in self.__dict__
+                 and (reset or self.__dict__.get("n_features_in_") == X.shape[1]))
+        if not plain:
+            return validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=FLOATS, reset=reset, **options)
+        self.n_features_in_ = X.shape[1]
+        return X, y
 
     # -- what the two kinds differ in ----------------------------------------------
 
@@ -267,7 +300,7 @@ class BaseMLP(BaseEstimator, ABC):
         if X is None or y is None:
             raise ValueError("X_val and y_val must be given together, and with sample_weight_val; got only "
                              + ("sample_weight_val" if X is y else "one of them"))
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=False)
+        X, y = self._check_data(X, y, reset=False)
         weight = None if sample_weight is None else np.asarray(_check_sample_weight(sample_weight, X), float)
         dtype = self.network_.dtype
         return Data(self._inputs(X, dtype), self._targets(y, dtype), weight)
@@ -281,8 +314,7 @@ class BaseMLP(BaseEstimator, ABC):
         if "coefs_" not in attributes:
             check_is_fitted(self)
         net = self._net()
-        if not (type(X) is np.ndarray and X.ndim == 2 and X.dtype == net.dtype and X.flags.c_contiguous and X.shape[1] == net.sizes[0]
-                and len(X) and "feature_names_in_" not in attributes and kernels.is_finite(X)):
+        if not ("feature_names_in_" not in attributes and is_plain(X) and X.dtype == net.dtype and X.shape[1] == net.sizes[0]):
             X = self._inputs(validate_data(self, X, accept_sparse=["csr", "csc"], reset=False), net.dtype)
         return net(X) if self.n_threads == 1 or isinstance(X, Compressed) else net.predict(X, threads=self._threads())
 

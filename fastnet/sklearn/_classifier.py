@@ -7,7 +7,6 @@ from sklearn.utils import column_or_1d, compute_sample_weight
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from fastnet import costs
 from fastnet._core import kernels
@@ -16,6 +15,19 @@ from fastnet.sklearn._base import BaseMLP, check_steps
 from fastnet.sklearn._fitting import Loss
 
 LOSSES = ("log_loss", *(name for name in kernels.COSTS if name != "gaussian_nll"))
+
+
+def binarizer_of(y):
+    """LabelBinarizer().fit(y).  That checks y five times over; of integers the classes are all it has to find."""
+    binarizer = LabelBinarizer()
+    if y.ndim != 1 or y.dtype.kind not in "biu":
+        return binarizer.fit(y)
+    classes = np.unique(y)
+    if 2 * len(classes) > len(y):          # some releases of scikit-learn warn: are these classes?
+        return binarizer.fit(y)
+    binarizer.classes_, binarizer.sparse_input_ = classes, False
+    binarizer.y_type_ = "binary" if len(classes) <= 2 else "multiclass"
+    return binarizer
 
 
 class MLPClassifier(ClassifierMixin, BaseMLP):
@@ -159,11 +171,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     # -- labels --------------------------------------------------------------------
 
     def _validate_input(self, X, y, incremental, reset):
-        X, y = validate_data(self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset)
+        X, y = self._check_data(X, y, reset)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._label_binarizer = LabelBinarizer().fit(y)
+            self._label_binarizer = binarizer_of(y)
             self.classes_ = self._label_binarizer.classes_
             return X, y
         classes = unique_labels(y)
