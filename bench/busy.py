@@ -1,6 +1,6 @@
 """What threads=2 costs where a processor has something else to do: never more than 5 %.
 
-    python bench/busy.py [--turns 9]
+    python bench/busy.py [--turns 7] [--quick]
 
 Another process spins on one of two processors.  `fit` with threads=2 and with one thread take turns, free to
 run on either; a ratio is the time of one thread over that of two, the median over turns.  Without the other

@@ -1,20 +1,17 @@
 """What comfort costs: an epoch with an optimizer, a penalty, dropout, weights or validation, beside an epoch
 of plain gradient descent, at batch 32.
 
-    python bench/comfort.py [--dtype float32] [--turns 15] [--peers]
+    python bench/comfort.py [--dtype float32] [--turns 15] [--peers] [--quick]
 
-All variants of a net take turns within one run, on one processor; a ratio is the median over turns of
-each turn's own.  --peers adds the same epochs by torch with fused optimizers and by a jax scan with optax,
+All variants of a net take turns within one run, on one processor; a turn is the least of three epochs, a ratio the
+median over turns of each turn's own.  --peers adds the same epochs by torch with fused optimizers and by a jax scan with optax,
 where these are installed (comfort_peers.py).
 """
 
 import argparse
-import os
 import statistics
-import time
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
+import environment
 import numpy as np
 
 import comfort_peers
@@ -72,11 +69,11 @@ def main():
     parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--peers", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="one turn of one net: whether it runs")
     args = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    for sizes in SIZES:
-        measure(sizes, args.dtype, args.turns, args.peers)
+    environment.pin()
+    for sizes in SIZES[1:] if args.quick else SIZES:
+        measure(sizes, args.dtype, 1 if args.quick else args.turns, args.peers)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """A frozen net called from elsewhere: scipy's quad, functions compiled by numba, and single samples beside the peers.
 
+    python bench/embed.py [--only quad,numba,calls] [--peers all] [--quick]
+
 quad: a low-level callable beside `lambda x: net(x)`.  numba: its loop over samples beside a loop in C over the
 same kernel (needs a C compiler and numba).  Calls a second: a net of the size of docs/lorenz.md, sample after
 sample, as an integrator calls it, beside torch, jax and onnxruntime where they are installed.  Results are compared
@@ -11,25 +13,24 @@ import argparse
 import ctypes
 import os
 import shutil
-import statistics
+import time
 from itertools import repeat
 
-import environment  # noqa: F401  (before numpy: one thread)
+import environment
 import numpy as np
+
+import choices
 import peers
+import sides
 import timing
-import workloads
 from derivatives import compiled_loop
 
 import fastnet as fn
 from fastnet._core import kernels
 
+PARTS, RIVALS = ("quad", "numba", "calls"), ("torch_by_hand", "jax_scan", "onnx_runtime")
 STORY = (3, 32, 32, 3)
 NETS = [(1, 8, 1), (4, 8, 3), STORY, (10, 64, 64, 1)]
-
-
-def ratio(times, slower, faster):
-    return statistics.median(a / b for a, b in zip(times[slower].turns, times[faster].turns))
 
 
 def quad(effort, quick):
@@ -44,7 +45,7 @@ def quad(effort, quick):
         np.testing.assert_allclose(list(integral.values()), integral["low-level callable"], rtol=1e-10, atol=1e-12)
         times = timing.interleaved({name: lambda count, function=function: [integrate.quad(function, -1, 1) for _ in repeat(None, count)]
                                     for name, function in functions.items()}, effort)
-        rivals = ", ".join(f"{name} {times[name].median * 1e6:.1f} µs: {ratio(times, name, 'low-level callable'):.1f}x"
+        rivals = ", ".join(f"{name} {times[name].median * 1e6:.1f} µs: {timing.ratio(times, name, 'low-level callable'):.1f}x"
                            for name in list(functions)[1:])
         print(f"  {list(sizes)!s:16} low-level callable {times['low-level callable'].median * 1e6:6.2f} µs; {rivals}", flush=True)
 
@@ -101,23 +102,23 @@ def numba(effort, quick):
                 np.testing.assert_array_equal(y, f(x))
                 assert run in (runs["C"], runs["numba"]) or (jacobian == f.jacobian(x)).all()
             times = timing.interleaved(runs, effort)
-            print(f"  {dtype} {list(sizes)!s:16} value {times['numba'].median * 1e9:6.0f} ns: x{ratio(times, 'numba', 'C'):.2f}   "
-                  f"with the Jacobian {times['numba, Jacobian'].median * 1e9:6.0f} ns: x{ratio(times, 'numba, Jacobian', 'C, Jacobian'):.2f}", flush=True)
+            print(f"  {dtype} {list(sizes)!s:16} value {times['numba'].median * 1e9:6.0f} ns: x{timing.ratio(times, 'numba', 'C'):.2f}   "
+                  f"with the Jacobian {times['numba, Jacobian'].median * 1e9:6.0f} ns: x{timing.ratio(times, 'numba, Jacobian', 'C, Jacobian'):.2f}", flush=True)
 
 
 def own_sides(net, x):
     """fastnet's ways to call a net on one sample, by name."""
     f, y = net.freeze(), np.empty(net.sizes[-1], net.dtype)
-    sides = {"fastnet net(x)": lambda n: [net(x) for _ in repeat(None, n)], "fastnet f(x)": lambda n: [f(x) for _ in repeat(None, n)],
+    runs = {"fastnet net(x)": lambda n: [net(x) for _ in repeat(None, n)], "fastnet f(x)": lambda n: [f(x) for _ in repeat(None, n)],
              "fastnet f(x, out)": lambda n: [f(x, y) for _ in repeat(None, n)]}
     if shutil.which(os.environ.get("CC", "cc")):
-        sides["fastnet in C"] = in_c(compiled_loop(), f, x, y, np.empty((net.sizes[-1], net.sizes[0]), net.dtype))[0]
+        runs["fastnet in C"] = in_c(compiled_loop(), f, x, y, np.empty((net.sizes[-1], net.sizes[0]), net.dtype))[0]
     try:
         values, packed = numba_loops()[0], f.numba()
-        sides["fastnet in numba"] = lambda n: values(packed, n, x, y)
+        runs["fastnet in numba"] = lambda n: values(packed, n, x, y)
     except ImportError:
         pass
-    return sides
+    return runs
 
 
 def calls(effort, quick, names):
@@ -128,33 +129,35 @@ def calls(effort, quick, names):
     for dtype in ("float64",) if quick else ("float32", "float64"):
         net = fn.Network(STORY, dtype=dtype, seed=0)
         x, start = np.random.default_rng(0).random(STORY[0]).astype(dtype), np.array(net.parameters)
-        sides = own_sides(net, x)
+        runs = own_sides(net, x)
         for module in found:
             try:
                 side = module.infer(STORY, dtype, x, start)
                 if side is None:
                     continue
-                np.testing.assert_allclose(np.ravel(side.outputs()), net(x), rtol=1e-4)
-                sides[module.NAME] = side.run
-            except Exception as error:                  # a peer that breaks does not stop the others
+                sides.compare(module.NAME, np.ravel(side.outputs()), net(x), sides.tolerance(dtype, 1))
+                runs[module.NAME] = side.run
+            except Exception as error:                  # a peer that breaks, or is wrong, does not stop the others
                 print(f"  {module.NAME}: left out, {type(error).__name__}: {error}")
-        times = timing.interleaved(sides, effort)
-        for name in sorted(sides, key=lambda name: times[name].median):
+        times = timing.interleaved(runs, effort)
+        for name in sorted(runs, key=lambda name: times[name].median):
             print(f"  {dtype} {name:18} {1 / times[name].median:13,.0f} a second, {times[name].median * 1e6:8.3f} µs: "
-                  f"{ratio(times, name, 'fastnet f(x, out)'):7.2f} times f(x, out)", flush=True)
+                  f"{timing.ratio(times, name, 'fastnet f(x, out)'):7.2f} times f(x, out)", flush=True)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", default="quad,numba,calls", help="which parts, separated by commas")
-    parser.add_argument("--peers", default="torch_by_hand,jax_scan,onnx_runtime", help="modules of bench/peers, or none")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(PARTS), type=choices.some_of(PARTS), help="which parts, between commas")
+    parser.add_argument("--peers", default=",".join(RIVALS), type=choices.some_of(peers.OTHERS, "all", "none"),
+                        help="modules of bench/peers, or all, or none")
     parser.add_argument("--quick", action="store_true", help="little work and few turns: whether it runs")
     options = parser.parse_args()
-    timing.clock = timing.time.process_time
+    environment.pin()
+    timing.clock = time.process_time
     effort = timing.QUICK if options.quick else timing.Effort(15, 0.02)
-    names = [] if options.peers == "none" or options.quick else options.peers.split(",")
+    names = () if options.quick else peers.chosen(options.peers, RIVALS)
     print(f"level {kernels.level()}")
-    for part in options.only.split(","):
+    for part in options.only:
         {"quad": lambda: quad(effort, options.quick), "numba": lambda: numba(effort, options.quick),
          "calls": lambda: calls(effort, options.quick, names)}[part]()
 

@@ -18,6 +18,7 @@ import statistics
 import time
 import warnings
 
+import choices
 import environment
 import numpy as np
 from sklearn import neural_network
@@ -85,9 +86,9 @@ def made(module, kind, **options):
     return getattr(module, kind)(**options)
 
 
-def best_of(act, least=0.01):
-    """Seconds of one `act`, from as many as fill `least` seconds."""
-    count, taken = 1, 0.0
+def seconds_of(act, least=0.01):
+    """Seconds of one `act`, the mean of as many as fill `least` seconds."""
+    count = 1
     while True:
         start = clock()
         for _ in range(count):
@@ -105,7 +106,7 @@ def in_turns(acts, turns):
         act()
     for turn in range(turns):
         for name in list(acts) if turn % 2 else reversed(acts):
-            seconds[name].append(best_of(acts[name]))
+            seconds[name].append(seconds_of(acts[name]))
     return seconds
 
 
@@ -177,7 +178,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--cpu-time", action="store_true", help="processor time, which a busy machine disturbs less")
     parser.add_argument("--only", default="", help="words: rows whose names have one of them")
-    parser.add_argument("--what", default="fit,predict,scores", help="any of these, between commas")
+    parser.add_argument("--what", default="fit,predict,scores", type=choices.some_of(["fit", "predict", "scores"]), help="any of these, between commas")
     parser.add_argument("--bound", action="store_true", help="what the processor's peak allows")
     parser.add_argument("--quick", action="store_true", help="tiny work, to see that it runs")
     args = parser.parse_args()
@@ -189,7 +190,9 @@ def main():
     environment.pin()
     warnings.simplefilter("ignore")
     rows = 160 if args.quick else None
-    only, what = args.only.split(","), args.what.split(",")
+    only, what = args.only.split(","), args.what
+    if not chosen(WORK | SCORED, only):
+        parser.error(f"--only: no row has one of {args.only} in its name")
     if {"fit", "predict"} & set(what):
         speed(args.dtype, args.epochs, args.turns, rows, only, what, args.bound)
     if "scores" in what:

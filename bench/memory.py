@@ -7,12 +7,14 @@ MNIST's.  Memory: each side loads the bytes in a process of its own, trains one 
 rows so that everything is loaded, then on all of them; printed is by how much the peak of the resident memory
 rose above what it was before; of a set in a file the pages that are read count too, as far as the system
 leaves them.  Standardised: by `fit(scale=...)`, and by scikit-learn's StandardScaler before its net.  Time: an epoch from bytes beside one from floats converted beforehand, sides in
-turn within one process; the parameters are compared first, bit for bit, in the same number format.
+turn within one process, medians of the turns; nothing is printed unless all sides come to the same parameters, bit for bit.
+Beside them bytes that the net scales, a batch at a time ("scaled").
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ import environment
 
 import numpy as np
 
+import choices
 import fastnet as fn
 
 SIZES, RATE = (784, 30, 10), 0.001
@@ -98,24 +101,26 @@ def peaks(x, y, dtype):
 
 
 def epochs(x, y, dtype, batch_size, turns):
-    """Seconds of an epoch from bytes, from floats, and from floats of the other precision: the fastest of all turns."""
+    """Seconds of an epoch from bytes, from floats, from floats of the other precision, and from bytes that are scaled,
+    turn by turn: of each the least of three epochs."""
     other = "float64" if dtype == "float32" else "float32"
-    sides = {"uint8": x, dtype: x.astype(dtype), other: x.astype(other)}
+    sides = {"uint8": (x, None), dtype: (x.astype(dtype), None), other: (x.astype(other), None), "scaled": (x, "standardize")}
     seconds, ends = {name: [] for name in sides}, set()
     for _ in range(turns):
-        for name, given in sides.items():
+        for name, (given, scale) in sides.items():
             net = fn.Network(SIZES, dtype=dtype, seed=0)
-            history = net.fit(given, y, epochs=3, batch_size=batch_size, learning_rate=RATE, seed=0)
-            seconds[name] += history.seconds
-            ends.add(net.parameters.tobytes())
+            history = net.fit(given, y, epochs=3, batch_size=batch_size, learning_rate=RATE, seed=0, scale=scale)
+            seconds[name].append(min(history.seconds))         # without the pass in which a scaling is learned
+            if not scale:
+                ends.add(net.parameters.tobytes())
     if len(ends) != 1:
         raise SystemExit("training from bytes and from floats came to different bits")
-    return {name: min(times) for name, times in seconds.items()}
+    return seconds
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?")
+    parser.add_argument("file", nargs="?", type=choices.file)
     parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", help="file to write")
@@ -138,9 +143,12 @@ def main():
     for kind, given_x in (("as it is", x), ("no pixel 0", dense)):
         for batch_size in (1, 10, 128):
             seconds = epochs(given_x, y, given.dtype, batch_size, 1 if given.quick else 7)
-            found["seconds"][f"{kind}, batch {batch_size}"] = seconds
-            print(f"{kind + ', batch ' + str(batch_size):24s}" + "".join(f"{name:>10s} {1e3 * value:8.1f}" for name, value in seconds.items())
-                  + f"    uint8 takes {seconds['uint8'] / seconds[given.dtype]:.2f} of the time of {given.dtype}")
+            median = {name: statistics.median(times) for name, times in seconds.items()}
+            found["seconds"][f"{kind}, batch {batch_size}"] = median
+            ratio, scaled = (statistics.median(a / b for a, b in zip(seconds[one], seconds[another]))
+                             for one, another in (("uint8", given.dtype), ("scaled", "uint8")))
+            print(f"{kind + ', batch ' + str(batch_size):24s}" + "".join(f"{name:>10s} {1e3 * value:8.1f}" for name, value in median.items())
+                  + f"    uint8 takes {ratio:.2f} of the time of {given.dtype}, scaled {scaled:.2f} of that of uint8")
     if given.json:
         with open(given.json, "w", encoding="utf-8") as file:
             json.dump(found, file, indent=1)

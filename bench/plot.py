@@ -3,9 +3,10 @@
     python bench/plot.py build/bench.json docs/bench.png
 """
 
+import argparse
 import json
-import sys
 
+import choices
 from table import short
 
 # Okabe and Ito's colours, told apart by people with any colour vision, and grey; hatches help further.
@@ -109,11 +110,13 @@ def growth(found, path):
 
 
 def main():
-    if len(sys.argv) != 3:
-        raise SystemExit(__doc__)
-    with open(sys.argv[1], encoding="utf-8") as file:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("results", type=choices.file, help="JSON of run.py or growth.py")
+    parser.add_argument("png", help="picture to write")
+    args = parser.parse_args()
+    with open(args.results, encoding="utf-8") as file:
         found = json.load(file)
-    (growth if "machine" not in found else bench)(found, sys.argv[2])
+    (growth if "machine" not in found else bench)(found, args.png)
 
 
 if __name__ == "__main__":

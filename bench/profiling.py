@@ -1,6 +1,6 @@
-"""The profile of two trainings: whether its rows add up to the time on the clock, and what profiling costs.
+"""The profiles of five trainings: whether their rows add up to the time on the clock, and what profiling costs.
 
-    python bench/profiling.py [--turns 15] [--png FILE]
+    python bench/profiling.py [--turns 15] [--png FILE] [--quick]
 
 Three figures are printed for each net: the rows of `fit` beside the time that another clock gives it; what the
 timed operations come to before anything is made to add up; the least epoch of `fit` with a profile beside that
@@ -8,11 +8,10 @@ without one, in turn.  Of the profiles that is printed which had the processor m
 """
 
 import argparse
-import os
 import statistics
 import time
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+import environment
 
 import fastnet as fn
 from fastnet import _measure
@@ -72,8 +71,7 @@ def main():
     parser.add_argument("--png", help="draw the profile of the first net there")
     parser.add_argument("--quick", action="store_true", help="tiny work: does it run?")
     args = parser.parse_args()
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    environment.pin()
     if args.quick:
         _measure.SECONDS = 1e-4
     for sizes, batch in NETS[:2] if args.quick else NETS:

@@ -13,6 +13,7 @@ import argparse
 
 import numpy as np
 
+import choices
 import fastnet as fn
 
 RUNS = {
@@ -27,7 +28,7 @@ RUNS = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file")
+    parser.add_argument("file", type=choices.file)
     parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", type=int, nargs="+", choices=list(RUNS), default=list(RUNS))

@@ -10,6 +10,7 @@ import json
 import re
 from pathlib import Path
 
+import choices
 from table import short
 
 BEGIN, END = "<!-- bench/report.py begins -->", "<!-- bench/report.py ends -->"
@@ -123,9 +124,9 @@ def read(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results")
-    parser.add_argument("--growth", help="JSON of growth.py")
-    parser.add_argument("--mnist", help="JSON of mnist.py")
+    parser.add_argument("results", type=choices.file, help="JSON of run.py")
+    parser.add_argument("--growth", type=choices.file, help="JSON of growth.py")
+    parser.add_argument("--mnist", type=choices.file, help="JSON of mnist.py")
     parser.add_argument("--root", default=str(Path(__file__).resolve().parent.parent), help="where README.md and docs/ are")
     args = parser.parse_args()
     root, found, pictures = Path(args.root), read(args.results), []

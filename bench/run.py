@@ -19,6 +19,7 @@ import environment
 
 import numpy as np
 
+import choices
 import fastnet as fn
 import goals
 import imports
@@ -33,10 +34,10 @@ KINDS = ("online", "minibatch", "call", "inference", "import", "threads")
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(KINDS), help="kinds of work, separated by commas: " + ", ".join(KINDS))
+    parser.add_argument("--only", default=",".join(KINDS), type=choices.some_of(KINDS), help="kinds of work, separated by commas: " + ", ".join(KINDS))
     parser.add_argument("--match", default="", help="only work whose name holds this, such as '[784, 30, 10], batch 10'")
     parser.add_argument("--dtype", choices=["float32", "float64"], help="both if not given")
-    parser.add_argument("--peers", default="all", help=f"all, none, or some of {', '.join(peers.OTHERS)}")
+    parser.add_argument("--peers", default="all", type=choices.some_of(peers.OTHERS, "all", "none"), help=f"all, none, or some of {', '.join(peers.OTHERS)}")
     parser.add_argument("--repeats", type=int, default=timing.FULL.repeats, help="turns of each side")
     parser.add_argument("--seconds", type=float, default=timing.FULL.seconds, help="of a turn")
     parser.add_argument("--cpu-time", action="store_true",
@@ -48,11 +49,7 @@ def arguments():
 
 def modules_for(choice):
     """(modules, {name: why it can't be used})."""
-    others = () if choice == "none" else peers.OTHERS if choice == "all" else tuple(choice.split(","))
-    unknown = set(others) - set(peers.OTHERS)
-    if unknown:
-        raise SystemExit(f"--peers: {', '.join(sorted(unknown))}; there are {', '.join(peers.OTHERS)}")
-    return peers.load((*peers.OF_FASTNET, *others))
+    return peers.load((*peers.OF_FASTNET, *peers.chosen(choice, peers.OTHERS)))
 
 
 def machine(pinned, roof):
@@ -85,9 +82,7 @@ def in_two_threads(args):
 
 def main():
     args = arguments()
-    kinds = args.only.split(",")
-    if set(kinds) - set(KINDS):
-        raise SystemExit(f"--only: kinds are {', '.join(KINDS)}; got {args.only}")
+    kinds = args.only
     pinned = environment.pin()
     threads = environment.THREADS
     effort = timing.QUICK if args.quick else timing.Effort(args.repeats, args.seconds)
@@ -105,6 +100,8 @@ def main():
     dtypes = [args.dtype] if args.dtype else ["float32", "float64"]
     work = [item for item in workloads.all_work(dtypes, args.quick) if args.match in item.name
             and item.kind.startswith("threads") == (threads > 1) and item.kind.split("-")[0] in kinds]
+    if args.match and not any(args.match in item.name for item in workloads.all_work(dtypes, args.quick)):
+        raise SystemExit(f"--match: no work has {args.match!r} in its name, such as {workloads.all_work(dtypes, args.quick)[0].name!r}")
     results = []
     for result in measured(work, modules, effort, roof, threads):
         results.append(result)

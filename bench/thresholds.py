@@ -1,6 +1,6 @@
 """What the thresholds of fastnet/_core/plan.py rest on: both ways of each, around the place where the plan changes over.
 
-    python bench/thresholds.py [--quick] [--only sparse,files,half,backward,blocks,pack,shares]
+    python bench/thresholds.py [--quick] [--only sparse,files,half,online,backward,blocks,pack,shares]
 
 Prints the time of one way over that of the other, medians over turns in one run on one processor, and
 what the plan takes: it should be the faster, or within the noise of it.  `shares` needs two processors to
@@ -17,6 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
+import choices
 import fastnet as fn
 from fastnet import training
 from fastnet._core import kernels, plan
@@ -130,6 +131,17 @@ def half(args):
         row(f"{list(sizes)}, batch {batch_size}", found, "half" if taken else "whole", (found > 0.95) if taken else (found < 1.05))
 
 
+def online(args):
+    print("one sample a step: time of a pass over the first layer for each / for several at once")
+    for sizes in [(784, 30, 10), (784, 100, 10), (784, 12, 2), (300, 8, 2), (200, 50, 1), (100, 16, 4), (64, 128, 128, 10), (30, 200, 10),
+                  (10, 64, 64, 1), (8, 48, 48, 4)]:
+        ways = [trainer(sizes, 1, Way(ONLINE_BLOCK_FROM=least))[1] for least in (np.inf, 0)]
+        found = ratio(*ways, args.turns, args.seconds)
+        run, _ = trainer(sizes, 1, Way())
+        taken = run.plan.steps_at_once > 1
+        row(f"{list(sizes)}", found, "several" if taken else "each", (found > 0.95) if taken else (found < 1.05))
+
+
 def forced(lanes, backward):
     """plan_layer, with another way for every layer but the first."""
     chosen = plan.plan_layer
@@ -214,25 +226,26 @@ def shares(args):
             best < 1.5 if chosen.shares == 1 else taken > max(1.2, 0.95 * best))
 
 
-PARTS = {"sparse": sparse, "files": files, "half": half, "backward": backward, "blocks": blocks, "pack": pack, "shares": shares}
+PARTS = {"sparse": sparse, "files": files, "half": half, "online": online, "backward": backward, "blocks": blocks, "pack": pack, "shares": shares}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default=",".join(PARTS))
+    parser.add_argument("--only", default=",".join(PARTS), type=choices.some_of(PARTS), help="which decisions, between commas")
     parser.add_argument("--turns", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.06)
-    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--seconds", type=float, default=0.06, help="of a turn, both ways together")
+    parser.add_argument("--quick", action="store_true", help="one turn of one run: whether it runs")
     args = parser.parse_args()
     if args.quick:
         args.turns, args.seconds = 1, 0
     print(f"{DTYPE}, {kernels.level()}")
-    for name in args.only.split(","):
-        affinity = os.sched_getaffinity(0)
-        if name != "shares":
-            os.sched_setaffinity(0, {max(affinity)})
+    if not hasattr(os, "sched_setaffinity"):
+        raise SystemExit("needs a system that binds a process to a processor")
+    affinity = os.sched_getaffinity(0)
+    for name in args.only:
+        os.sched_setaffinity(0, affinity if name == "shares" else {max(affinity)})
         PARTS[name](args)
-        os.sched_setaffinity(0, affinity)
+    os.sched_setaffinity(0, affinity)
 
 
 if __name__ == "__main__":

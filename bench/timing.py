@@ -73,6 +73,11 @@ def interleaved(runs, effort):
     return {name: Times(statistics.median(times), min(times), times) for name, times in turns.items()}
 
 
+def ratio(times, one, other):
+    """Times of `one` over that of `other`: the median over turns of each turn's own."""
+    return statistics.median(a / b for a, b in zip(times[one].turns, times[other].turns))
+
+
 def warm_blas():
     """One product large enough to touch OpenBLAS's buffers: in a fresh process its first small ones are slow."""
     import numpy as np

@@ -6,7 +6,7 @@ level.  Errors of gradients are relative to the gradient's largest entry.
     python bench/trust.py [--quick]
 """
 
-import sys
+import argparse
 
 import numpy as np
 
@@ -16,13 +16,12 @@ from fastnet._core import kernels
 
 WIDTHS = [*range(1, 34), 63, 64, 65]
 SMOOTH = ("sigmoid", "tanh", "identity", "gelu", "silu", "softplus", "sin")
-NETS = 3 if "--quick" in sys.argv else 60
 
 
-def nets():
-    """NETS nets with samples: layers of one neuron, batches of one, widths around every vector width."""
+def nets(count):
+    """So many nets with samples: layers of one neuron, batches of one, widths around every vector width."""
     rng = np.random.default_rng(0)
-    for i in range(NETS):
+    for i in range(count):
         sizes = [int(n) for n in rng.choice(WIDTHS, rng.integers(2, 5))] if i else [1, 1]
         names = [str(name) for name in rng.choice(SMOOTH, len(sizes) - 1)]
         net = fn.Network(sizes, activation=names, init="lecun", seed=i)
@@ -48,10 +47,10 @@ def reference_gradient(net, X, Y):
     return flat(found.nabla_w, found.nabla_b)
 
 
-def differences():
-    """The reference against finite differences, on NETS nets small enough to take them."""
+def differences(count):
+    """The reference against finite differences, on nets small enough to take them."""
     rng, worst = np.random.default_rng(1), 0.0
-    for i in range(NETS):
+    for i in range(count):
         sizes = [int(n) for n in rng.integers(1, 9, rng.integers(2, 5))] if i else [1, 1]
         net = fn.Network(sizes, activation=[str(name) for name in rng.choice(SMOOTH, len(sizes) - 1)], init="lecun", seed=i)
         m = (1, 2, 5)[i % 3]
@@ -61,10 +60,10 @@ def differences():
     return worst
 
 
-def experiment():
+def experiment(count):
     """delta of the kernels against the answer of the cost to a change of one weighted input."""
     worst, dz = 0.0, 1e-4
-    for net, X, Y in nets():
+    for net, X, Y in nets(count):
         x, y = X[0], Y[0]
         for l, delta in enumerate(net.backprop(x, y).delta):
             j = int(np.abs(delta[0]).argmax())
@@ -74,10 +73,10 @@ def experiment():
     return worst
 
 
-def kernel_errors(dtype):
+def kernel_errors(dtype, count):
     """The gradient, and one step of training, against the reference, in eps."""
     gradient = step = 0.0
-    for net, X, Y in nets():
+    for net, X, Y in nets(count):
         net = net.copy(dtype=dtype)
         X, Y = X.astype(dtype), Y.astype(dtype)
         expected = reference_gradient(net, X, Y)
@@ -90,13 +89,16 @@ def kernel_errors(dtype):
 
 
 def main():
-    print(f"reference against finite differences ({NETS} nets)          {differences():.1e} relative   (<= 1e-9)")
-    print(f"delta against the experiment with dz = 1e-4 ({NETS} nets)   {experiment():.1e} relative   (its own error: dz^2)")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="three nets: whether it runs")
+    count = 3 if parser.parse_args().quick else 60
+    print(f"reference against finite differences ({count} nets)          {differences(count):.1e} relative   (<= 1e-9)")
+    print(f"delta against the experiment with dz = 1e-4 ({count} nets)   {experiment(count):.1e} relative   (its own error: dz^2)")
     for level in kernels.LEVELS:
         kernels.select_level(level)
         for dtype in ("float64", "float32"):
-            gradient, step = kernel_errors(dtype)
-            print(f"{level:8s} {dtype} against the reference ({NETS} nets)     gradient {gradient:5.1f} eps, "
+            gradient, step = kernel_errors(dtype, count)
+            print(f"{level:8s} {dtype} against the reference ({count} nets)     gradient {gradient:5.1f} eps, "
                   f"one step {step:5.1f} eps   (<= 100)")
 
 

@@ -198,18 +198,23 @@ def sparse_rows(X, n_in, dtype):
     if not csr.has_canonical_format:           # columns in order, none twice
         csr = csr.copy()
         csr.sum_duplicates()
-    values, columns = csr.data, csr.indices
+    values = csr.data
     if values.size * (dtype.itemsize + 4) <= AT_ONCE or not readable(values.dtype) or not values.flags.c_contiguous:
         with np.errstate(over="ignore"):       # beyond float32: inf, found by check_finite
             values = np.require(values, dtype, ["C", "A"])
-    return Compressed(tuple(X.shape), values, np.require(columns, np.int32, ["C", "A"]),
-                      np.require(csr.indptr, np.intp, ["C", "A"]), dtype)
+    places = np.array(csr.indices, np.int32), np.array(csr.indptr, np.intp)     # copies: what is checked must stay as it was
+    return Compressed(tuple(X.shape), values, *places, dtype)
 
 
 def check_places(name, sparse):
-    """Refuse a matrix of a compressed format whose indices lie outside it: kernels, and scipy's own routines, read where
+    """Refuse a matrix of a compressed format, or of coordinates, whose indices lie outside it: kernels, and scipy's own routines, read where
     they point to and do not look again."""
     kind = getattr(sparse, "format", None)
+    if kind == "coo" and len(sparse.shape) == 2:
+        for size, indices in zip(sparse.shape, (sparse.row, sparse.col)):
+            if len(indices) != len(sparse.data):
+                raise ValueError(f"{name} must have as many indices as values, {len(sparse.data)}; got {len(indices)} in a malformed coo matrix")
+            check_indices(name, indices, size, kind)
     if kind not in ("csr", "csc", "bsr") or len(sparse.shape) != 2:
         return
     shape = sparse.shape if kind != "bsr" else [size // block for size, block in zip(sparse.shape, sparse.blocksize)]
@@ -218,8 +223,12 @@ def check_places(name, sparse):
     if starts.shape != (major + 1,) or starts[0] != 0 or (starts[1:] < starts[:-1]).any() or starts[-1] > min(len(indices), len(sparse.data)):
         raise ValueError(f"{name} must have an indptr of {major + 1} numbers that rise from 0 to at most its "
                          f"{min(len(indices), len(sparse.data))} values; got a malformed {kind} matrix")
-    if indices.size and not 0 <= (least := indices.min()) <= (most := indices.max()) < minor:
-        raise ValueError(f"{name} must have indices in 0 ... {minor - 1}; got {least if least < 0 else most} in a malformed {kind} matrix")
+    check_indices(name, indices, minor, kind)
+
+
+def check_indices(name, indices, size, kind):
+    if indices.size and not 0 <= (least := indices.min()) <= (most := indices.max()) < size:
+        raise ValueError(f"{name} must have indices in 0 ... {size - 1}; got {least if least < 0 else most} in a malformed {kind} matrix")
 
 
 # -- what is not finite -------------------------------------------------------

@@ -28,7 +28,8 @@ def features(operation, layer_plan, path, p, n, m, lanes, density):
     """Counts that an operation's time is linear in, and the name under which its coefficients stand."""
     nv, pv = -(-n // lanes), -(-p // lanes)
     n_panels, p_panels = -(-nv // 2), -(-pv // 2)          # of two vectors: each loads the other side's values once
-    way = {"forward": layer_plan.forward, "bp2": layer_plan.backward, "bp4": layer_plan.update}.get(operation, "")
+    way = {"forward": layer_plan.forward, "bp2": layer_plan.backward, "bp4": layer_plan.update,
+           "bp4_forward": layer_plan.forward}.get(operation, "")
     inputs = layer_plan.lanes == "inputs"
     name = f"{path} {operation} {way} {layer_plan.lanes}"
     if operation == "forward" and way in ("tiles", "nonzeros"):
@@ -42,7 +43,7 @@ def features(operation, layer_plan, path, p, n, m, lanes, density):
     if operation == "bp4":
         return name, (1, m * n * pv, m * n * p_panels, n * pv) if inputs else (1, m * p * nv * density, m * p * n_panels * density, p * nv)
     if operation == "bp4_forward":
-        return name + (" nonzeros" if density < 1 else ""), (1, p * nv * density)
+        return name, (1, p * nv * density)
     if operation == "bp2_bp4":
         return name, (1, n * pv)
     if operation == "bp3":
@@ -159,8 +160,8 @@ def fit(dtype):
     for name, values in list(fitted.items()):          # where zeros are skipped: as dense, by what is not 0
         if "tiles outputs" in name:
             fitted.setdefault(name.replace("tiles outputs", "nonzeros outputs"), values)
-        if "bp4_forward" in name:
-            fitted.setdefault(name + " nonzeros", values)
+        if "bp4_forward fused with the update before outputs" in name:
+            fitted.setdefault(name.replace("fused with the update before", "nonzeros"), values)
     return fitted
 
 

@@ -88,7 +88,7 @@ def main(argv=None):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
-        return _fail(error, FAILED)
+        return _fail(error if error.filename is None else f"{error.filename}: {error.strerror}", FAILED)
     except MemoryError as error:
         return _fail(f"not enough memory: {error}", FAILED)
     except KeyboardInterrupt:

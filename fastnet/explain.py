@@ -134,29 +134,30 @@ def explain(net, batch_size, dtype, X, threads, training, measure):
         kernel = {"plain": "gemm", "samples": "gemv", "narrow": "samples in lanes"}.get(chosen.path, "tiles")
         per_layer = (plan.LayerPlan("", kernel, None, None),) * len(net.weights)
     kept = density if training and chosen.sparse else 1.0
+    at_once = chosen.steps_at_once if training else 1
     layers = tuple(
-        layer_explanation(l, net, per_layer[l], batch_size, kept if l == 0 else 1.0, training)
+        layer_explanation(l, net, per_layer[l], batch_size, kept if l == 0 else 1.0, training, at_once if l == 0 else 1)
         for l in range(len(net.weights)))
     level = kernels.level() + (" in half vectors" if training and chosen.half else "")
     found = Explanation(chosen.path, batch_size, used, density, layers, level, net.dtype.name)
     found.by_outputs = training and chosen.by_outputs
     if measure:
-        take_times(found, net, training, threads)
+        take_times(found, net, training, threads, at_once)
     return found
 
 
-def layer_explanation(l, net, chosen, m, kept, training):
+def layer_explanation(l, net, chosen, m, kept, training, at_once):
     """Operations and bytes of one layer: a product forward, in training one for the gradient and, but
-    for the first layer, one for BP2; `kept` of the inputs count."""
+    for the first layer, one for BP2; `kept` of the inputs count, and weights pass once in `at_once` steps."""
     p, n = net.sizes[l], net.sizes[l + 1]
     products = (3 if l else 2) if training else 1
-    weights = n * p * kept if m == 1 else n * p
+    weights = (n * p * kept if m == 1 else n * p) / at_once
     values = products * (weights + m * (p * kept + n)) + (weights if training else 0)      # the update writes what it read
     return LayerExplanation(p, n, net.activations[l], chosen.forward, chosen.backward, chosen.update,
                             2.0 * products * m * p * n * kept, float(values * net.dtype.itemsize))
 
 
-def take_times(found, net, training, threads):
+def take_times(found, net, training, threads, at_once):
     """Measure a copy of the net, ask the model, and advise."""
     from fastnet._advice import advise
     from fastnet._measure import Steps
@@ -170,11 +171,11 @@ def take_times(found, net, training, threads):
         found.expected_ns = 1e9 * sum(model.values())
     measured, top = steps.operations(), roof()
     found.layers = tuple(
-        timed(layer, l, measured, model, top, found.dtype, training) for l, layer in enumerate(found.layers))
+        timed(layer, l, measured, model, top, found.dtype, training, 1 if l else at_once) for l, layer in enumerate(found.layers))
     found.advice = advise(net, found.batch_size, found.density, threads, training, found.measured_ns / 1e9)
 
 
-def timed(layer, l, measured, model, top, dtype, training):
+def timed(layer, l, measured, model, top, dtype, training, at_once):
     """The layer with its times, its share of the roof and what binds it."""
     own = {operation: seconds for (operation, at), seconds in measured.items() if at == l}
     took = sum(own.values())
@@ -182,7 +183,7 @@ def timed(layer, l, measured, model, top, dtype, training):
         return layer
     size = {"float32": 4, "float64": 8}[dtype]
     memory = top.memory(layer.inputs * layer.outputs * size)
-    weights = layer.inputs * layer.outputs * size if training else 0
+    weights = layer.inputs * layer.outputs * size / at_once if training else 0
     least = {"flops": layer.flops / (1e9 * top.gflops[dtype]),
              "memory": max(0.0, layer.bytes - 2 * weights) / (1e9 * top.read[memory]), "stores": weights / (1e9 * top.update[memory])}
     by_values = sum(seconds for operation, seconds in own.items() if operation in ("activation", "prime", "output_delta", "cost"))

@@ -95,6 +95,7 @@ class Network(Differentiable, Engine):
 
     def __init__(self, sizes, activation="sigmoid", output=None, cost="quadratic", dtype="float64",
                  init="auto", seed=None):
+        self._check_new()
         sizes = _checks.check_sizes(sizes)
         self._activations = _checks.check_activations(activation, output, len(sizes) - 1)
         self._cost_function = costs.resolve(cost)
@@ -541,7 +542,8 @@ class Network(Differentiable, Engine):
             Called as callback(info) after each epoch; see fn.EpochInfo and fastnet.callbacks.  One may
             stop the run (`info.stop()`), change its rate (`info.set_learning_rate(rate)`), save the net.
         callback_every : int, optional
-            Call them within epochs too, after every so many batches.
+            Call them within epochs too, after every so many batches.  One sample a step, a net with a large first
+            layer takes four samples in one pass, which such a call ends: that may differ in the last bits.
         progress : bool, optional
             Show a progress bar (tqdm's, where it is installed) on stderr; None: on a terminal or in a
             notebook, once training has taken a second.
@@ -693,10 +695,10 @@ class Network(Differentiable, Engine):
         >>> import fastnet as fn
         >>> print(fn.Network([784, 30, 10], seed=0).explain(batch_size=1, measure=False))  # doctest: +ELLIPSIS
         path online, batch 1, float64, ..., 1 thread
-        layer   activation  forward                       backward    update                       kflop    KiB
-        784-30  sigmoid     fused with the update before  -           fused with the next forward   94.1  564.0
-        30-10   sigmoid     rows                          fused rows  fused rows                     1.8   10.3
-        step                                                                                        95.9  574.3
+        layer   activation  forward                   backward    update                    kflop    KiB
+        784-30  sigmoid     fused, 4 samples at once  -           fused, 4 samples at once   94.1  150.5
+        30-10   sigmoid     rows                      fused rows  fused rows                  1.8   10.3
+        step                                                                                 95.9  160.8
         """
         from fastnet.explain import explain
         return explain(self, batch_size, dtype, X, threads, training, measure)

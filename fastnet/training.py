@@ -378,7 +378,7 @@ class Training:
         steps = [self.n_steps]
         steps += [every - done % every for every in (self.callback_every, self.checkpoint_every) if every]
         if self.options.max_seconds is not None:
-            steps.append(self.slice)
+            steps.append(self.slice * self.compiled.plan.steps_at_once)
         return min(steps)
 
     def look_up(self, seconds, seconds_of_epoch):

@@ -340,6 +340,8 @@ typedef struct {
     int leave;                  /* share 0 asks all threads to return after this batch */
 } fastnet_trainer;
 
+enum { FASTNET_ONLINE_BLOCK = 4 };  /* samples of a block of online descent, where there are blocks (online.inc) */
+
 enum { FASTNET_NARROW = 64 };   /* neurons of a layer that predict_narrow takes at most */
 
 /* A net packed for inference: of its layers p, n, ld, activation, lanes, w and b count, and, where

@@ -356,7 +356,8 @@ def test_export_says_what_is_wrong_and_writes_nothing(fails, model, monkeypatch,
 
 
 def test_export_that_cannot_write_fails_with_exit_code_1(fails, model, tmp_path):
-    fails("export", model[0], "--c", tmp_path / "no" / "net.c", code=1)
+    message = fails("export", model[0], "--c", tmp_path / "no" / "net.c", code=1)
+    assert f"{tmp_path / 'no'}: No such directory" in message and "Errno" not in message
     assert "No such file" in fails("export", tmp_path / "none", "--c", tmp_path / "net.c")
 
 

@@ -71,11 +71,13 @@ def test_init_takes_layers_of_arrays():
         fn.Network([2, 3, 1], init=(w, b[:1]))
 
 
-def test_a_net_is_not_initialised_twice():
-    net = fn.Network([2, 1], seed=0)
+def test_a_net_is_not_initialised_twice_and_stays_what_it_was():
+    net = fn.Network([2, 3, 1], seed=0)
     with pytest.raises(TypeError, match="initialised twice"):
-        net.__init__([3, 1])
+        net.__init__([3, 1], activation="tanh", cost="mae")
     assert net([0.0, 1.0]).shape == (1,)
+    assert (net.activations, net.cost_name) == (("sigmoid", "sigmoid"), "quadratic")
+    np.testing.assert_allclose(net.freeze()([0.0, 1.0]), net([0.0, 1.0]), rtol=1e-14)
 
 
 @pytest.mark.parametrize("name", ["auto", *initializers.INITIALIZERS])

@@ -157,6 +157,35 @@ def test_a_malformed_sparse_matrix_is_refused_before_anything_reads_it(kind, ind
     assert (net.parameters == before).all()
 
 
+@pytest.mark.parametrize("spoilt, values, message", [("col", 10**8, "indices in 0 ... 2; got 100000000 in a malformed coo matrix"),
+                                                     ("row", -5, "indices in 0 ... 3; got -5 in a malformed coo matrix"),
+                                                     ("data", np.ones(10**6), "as many indices as values, 1000000; got 4")])
+def test_malformed_coordinates_are_refused_before_scipy_goes_where_they_point(spoilt, values, message, dtype):
+    X = sparse.coo_array(np.ones((4, 3)) * [[1, 0, 0]])
+    if spoilt == "data":
+        X.data = values
+    else:
+        getattr(X, spoilt)[0] = values
+    net = fn.Network([3, 2, 1], dtype=dtype, seed=0)
+    for use in (lambda: net(X), lambda: net.fit(X, [0, 1, 0, 1], epochs=1), lambda: net.freeze()(X),
+                lambda: fn.fit_many([{"rows": [0, 1]}], X, [0, 1, 0, 1], sizes=[3, 1], epochs=1)):
+        with pytest.raises(ValueError, match=f"^X must have .*{re.escape(message)}"):
+            use()
+
+
+def test_a_sparse_matrix_may_change_its_places_while_a_net_trains_on_it(dtype, rng):
+    X = sparse.csr_array(sparse_data(rng, 60, 5, 2)[0].astype(dtype))
+    net, twin = (fn.Network([5, 3, 2], dtype=dtype, seed=0) for _ in range(2))
+    Y, options = rng.random((60, 2)), {"epochs": 3, "batch_size": 10, "seed": 0}
+    twin.fit(X.copy(), Y, **options)
+
+    def spoil(info):
+        X.indices[:], X.indptr[1:-1] = 10**9, -1           # would be read from far outside of the weights
+
+    net.fit(X, Y, callbacks=spoil, **options)
+    assert net.parameters.tobytes() == twin.parameters.tobytes()
+
+
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_a_weight_that_turns_infinite_ends_training_though_zeros_are_skipped(batch_size, dtype, rng):
     """0 · inf is NaN in a dense product and left out here: the cost may not show it, the parameters do."""

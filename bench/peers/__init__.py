@@ -22,6 +22,11 @@ OF_FASTNET = ("fastnet_itself", "fastnet_plain")
 OTHERS = ("numpy_out", "torch_by_hand", "torch_nn", "jax_scan", "sklearn_mlp", "fann", "onnx_runtime")
 
 
+def chosen(names, known):
+    """The modules that --peers asks for: those named, all that are known, or none."""
+    return {"all": known, "none": ()}.get(names[0], names)
+
+
 def load(names):
     """The modules that can be used here, and why the others can't: ([module, ...], {name: reason})."""
     found, missing = [], {}

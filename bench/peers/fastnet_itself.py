@@ -50,8 +50,9 @@ class Infer:
                 net.predict(X, out, threads)
 
     def outputs(self):
+        """Of the call that `run` repeats."""
         os.environ["FASTNET_PATH"] = self.path
-        return self.net.predict(self.X, threads=self.threads)
+        return self.net(self.X) if self.X.ndim == 1 else self.net.predict(self.X, self.out, self.threads).copy()
 
 
 def train(*work):
@@ -78,7 +79,7 @@ class Call:
                 function(x, out)
 
     def outputs(self):
-        return self.function(self.x)
+        return self.function(self.x) if self.out is None else self.function(self.x, self.out).copy()
 
 
 def other_calls(sizes, dtype, x, start):

@@ -38,6 +38,17 @@ def norms_while_training(depth, X, Y, epochs):
     return norms
 
 
+def what_helps(X, Y, hidden=4, nets=20):
+    """Last over first hidden layer's norm in untrained nets, the median, by activation and start."""
+    for name, options in {"sigmoid, scaled": {"init": "scaled"}, "sigmoid, glorot": {"init": "glorot"},
+                          "tanh, auto": {"activation": "tanh"}, "relu, auto": {"activation": "relu"}}.items():
+        norms = fn.callbacks.DeltaNorms(X, Y)
+        for seed in range(nets):
+            norms.record(fn.Network([X.shape[1]] + [30] * hidden + [10], output="sigmoid", cost="cross_entropy", seed=seed, **options))
+        found = np.array(norms.nabla_b_norms)[:, :hidden]
+        yield name, np.median(found[:, -1] / found[:, 0])
+
+
 def listed(values):
     return "  ".join(f"{value:5.3f}" for value in values)
 
@@ -60,6 +71,7 @@ def main(folder, data, epochs):
               f"                              and  {listed(high)}",
               f"  last / first: {np.median(starts[:, -1] / starts[:, 0]):.1f} at the start, in the median net; in the net trained "
               f"{slower[0]:.1f} at the start,", f"    {np.median(slower):.1f} in the median epoch, {slower[-1]:.1f} after {epochs}", sep="\n")
+    print("four hidden layers, last / first at the start: " + "; ".join(f"{name} {factor:.3g}" for name, factor in what_helps(X, Y)))
     draw(trained, f"{len(X)} samples of {data if data == 'digits' else Path(data).stem}", folder / "vanishing_gradients.png")
 
 

@@ -68,9 +68,13 @@ cdef class Engine:
     def __dealloc__(self):
         free_layout(self.net)
 
-    cdef _set_up(self, tuple sizes, tuple activation, object cost, cnp.ndarray parameters):
+    def _check_new(self):
+        """Refuse a second initialisation, before anything of the net changes: kernels rely on what the first one laid out."""
         if self.net != NULL:
             raise TypeError("a net can't be initialised twice; make a new one")
+
+    cdef _set_up(self, tuple sizes, tuple activation, object cost, cnp.ndarray parameters):
+        self._check_new()
         self.net = new_layout(sizes, activation)
         self.bound_cost = cost
         set_cost(&self.net.cost, cost)

@@ -116,6 +116,7 @@ cdef extern from "fastnet_kernels.h" nogil:
         unsigned crowded
 
     int MAX_NARROW "FASTNET_NARROW"
+    int BLOCK_ONLINE "FASTNET_ONLINE_BLOCK"
 
     ctypedef struct PackedNet "fastnet_net":
         size_t n_layers, width

@@ -53,6 +53,7 @@ NUMBERS = names_of(fastnet_number_name)            # what a data set may consist
 OPTIMIZER_STATES = tuple([fastnet_optimizer_states(code) for code in range(len(OPTIMIZERS))])    # vectors, by code
 READS_Z = frozenset(name for code, name in enumerate(ACTIVATIONS) if reads_z(code))
 BY_ROW = frozenset(name for code, name in enumerate(ACTIVATIONS) if by_row(code))
+ONLINE_BLOCK = BLOCK_ONLINE                         # samples that a pass over the first layer takes, one sample a step
 NARROW = MAX_NARROW                                # neurons of the widest layer of a net whose samples may lie in lanes
 LEVELS = names_of(fastnet_level_name)              # that this processor can run, weakest first
 COMPILER = fastnet_compiler().decode()

@@ -107,8 +107,9 @@ cdef class Run:
         set_cost(&self.net.cost, cost)
         self.parameters = parameters
         self.single = parameters.dtype == np.float32
-        self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS))
         self.plan, self.recipe = plan, recipe
+        self.max_rows = <Py_ssize_t>(1 + SIGNAL_FLOPS / (6.0 * self.net.n_parameters + ROW_FLOPS))
+        self.max_rows = -(-self.max_rows // plan.steps_at_once) * plan.steps_at_once
         self.threads = []
         self.tables = <Table**>PyMem_RawCalloc(plan.shares, sizeof(Table*))
         if self.tables == NULL:
@@ -226,7 +227,7 @@ cdef class Run:
         self.read = (X, Y, order, rates, weight)
         self.before = 0
         width = self.net.sizes[0] + (0 if Y.ndim == 1 else Y.shape[1])
-        rows_of_window = window_rows(width, self.parameters.itemsize, self.job.batch_size, self.plan.shares)
+        rows_of_window = window_rows(width, self.parameters.itemsize, self.job.batch_size * self.plan.steps_at_once, self.plan.shares)
         self.window = window_over(X, Y, order, weight, rows_of_window, self.recipe.changes_inputs, self.plan.sparse)
         if self.window is None:
             self.job.data = data_of(X, Y, order, weight)

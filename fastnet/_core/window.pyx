@@ -23,7 +23,7 @@ SHARED_BYTES = 4 << 20
 
 
 def window_rows(Py_ssize_t p, Py_ssize_t itemsize, Py_ssize_t batch_size, Py_ssize_t threads):
-    """Samples of a window: whole batches, at least one."""
+    """Samples of a window: whole batches, or blocks of online descent, at least one."""
     n_bytes = SHARED_BYTES if threads > 1 else WINDOW_BYTES
     return max(1, n_bytes // (p * itemsize * batch_size)) * batch_size
 
