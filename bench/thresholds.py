@@ -151,7 +151,8 @@ def forced(lanes, backward):
 
 def backward(args):
     print("layers above the first: time of each way / of what the plan takes")
-    ways = {"outputs, transposed tiles": ("outputs", "transposed tiles"), "outputs, dots": ("outputs", "dots"), "inputs": ("inputs", "tiles")}
+    ways = {"outputs, transposed tiles": ("outputs", "transposed tiles"), "outputs, dots": ("outputs", "dots"),
+            "outputs, samples in lanes": ("outputs", "samples in lanes"), "inputs": ("inputs", "tiles")}
     for p, n, m in [(64, 64, 10), (64, 64, 128), (128, 10, 10), (128, 10, 128), (30, 10, 10), (30, 10, 128), (64, 1, 32), (16, 16, 10),
                     (17, 33, 32), (512, 512, 32), (512, 40, 32)]:
         sizes = (8, p, n)

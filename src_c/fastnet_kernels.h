@@ -274,7 +274,10 @@ typedef struct {
 
 /* Which side of a layer lies in the lanes of its panels (packing.inc), and where BP2 gets its product from. */
 enum { FASTNET_OUTPUTS_IN_LANES, FASTNET_INPUTS_IN_LANES };
-enum { FASTNET_BACKWARD_NONE, FASTNET_BACKWARD_DIRECT, FASTNET_BACKWARD_TRANSPOSED, FASTNET_BACKWARD_DOTS };
+enum { FASTNET_BACKWARD_NONE, FASTNET_BACKWARD_DIRECT, FASTNET_BACKWARD_TRANSPOSED, FASTNET_BACKWARD_DOTS, FASTNET_BACKWARD_ACROSS };
+
+/* Samples and bytes of inputs that BP2 with samples in lanes takes at a time (across.inc). */
+enum { FASTNET_ACROSS_ROWS = 144, FASTNET_ACROSS_BYTES = 768 };
 
 /* A net packed for training, and the work space of its steps: filled by fastnet/_core/trainer.pyx.
  *
@@ -324,6 +327,8 @@ typedef struct {
     const fastnet_cost *cost;
     fastnet_layer *layer;
     void *zeros;                /* (widest layer padded,), all 0 */
+    void *room;                 /* (shares, room_size) of BP2 with samples in lanes (across.inc) */
+    size_t room_size;
     const void **x;             /* (shares, rows) the inputs of a batch, where they lie */
     void *changed_x;            /* (rows, inputs) the inputs with noise, or some dropped; NULL: as they lie */
     size_t stride;              /* values from a parameter to its gradient and on to its states */

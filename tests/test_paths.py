@@ -91,13 +91,43 @@ def test_every_width_up_to_two_tiles_is_exact_on_small_integers(activation, dtyp
 
 
 def test_every_number_of_rows_is_exact_on_small_integers(dtype, level, monkeypatch, rng):
-    """Tiles of 6 rows, cache blocks of 64 and 120, one more and one less of each; all in one block of the plan,
-    for what several blocks add up is scaled by 1 / m before."""
+    """Tiles of 6 rows, blocks of 32 or 128 samples in the update and of up to 144 rows elsewhere, one more and one less of
+    each; all in one block of the plan, for what several blocks add up is scaled by 1 / m before."""
     monkeypatch.setattr(plan, "BLOCK_ROWS", 512)
+    monkeypatch.setattr(plan, "PLAIN_ROWS", 512)
     panel = 2 * lanes(dtype, level)
-    for m in [*range(1, 23), 31, 63, 64, 65, 119, 120, 121, 241]:
+    for m in [*range(1, 23), 31, 32, 33, 64, 65, 119, 127, 128, 129, 143, 144, 145, 241, 264, 265, 288, 289]:
         for sizes in [(1, 1, 1), (3, panel + 1, 2), (5, 4 * panel + 3, panel - 1, 3), (2, 3, 5 * panel, 2)]:
             assert_step_is_exact(monkeypatch, rng, sizes, m, dtype, "identity")
+
+
+def test_bp2_with_samples_in_lanes_is_exact_on_small_integers(dtype, level, monkeypatch, rng):
+    """Rows around vectors, panels and blocks of 144; inputs around 6, vectors and blocks of 768 bytes; outputs around panels
+    and 128 of them.  Work space starts as NaN."""
+    monkeypatch.setattr(trainer, "POISON", True)
+    monkeypatch.setattr(plan, "BLOCK_ROWS", 512)
+    monkeypatch.setattr(plan, "PLAIN_ROWS", 512)
+    monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", "samples in lanes" if l else None, "tiles"))
+    panel, block = 2 * lanes(dtype, level), 768 // dtype.itemsize
+    around = lambda *counts: [n + d for n in counts for d in (-1, 0, 1)]
+    for m in [1, 2, 5, *around(panel // 2, panel, 143, 145, 288)]:
+        assert_step_is_exact(monkeypatch, rng, (2, panel + 3, panel + 1, 2), m, dtype, "identity")
+    for p in [1, 2, *around(6, panel // 2, panel, block)]:
+        for n in [1, 3, *around(panel // 2, panel, 128)]:
+            assert_step_is_exact(monkeypatch, rng, (2, p, n, 2), int(rng.integers(1, 40)), dtype, "relu")
+    for n in around(128 + panel // 2, 256, 2 * 128 + panel):
+        assert_step_is_exact(monkeypatch, rng, (2, 2 * block + 5, n, 2), 21, dtype, "identity")
+
+
+def test_bp2_with_samples_in_lanes_has_the_bits_of_transposed_tiles(dtype, level, monkeypatch, rng):
+    """Its sums run over the outputs in the same order, whatever is spread and whatever lies in the lanes."""
+    net = random_net(rng, (7, 100, 150, 9), dtype, mixed=False)
+    X, Y = rng.standard_normal((150, 7)), rng.random((150, 9))
+    ends = []
+    for way in ("samples in lanes", "transposed tiles"):
+        monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", way if l else None, "tiles"))
+        ends.append(train(monkeypatch, "fast", net, X, Y, epochs=2, batch_size=150, learning_rate=0.1, seed=0)[0].parameters.tobytes())
+    assert ends[0] == ends[1]
 
 
 def test_nothing_is_read_before_it_is_written(dtype, level, monkeypatch, rng):
@@ -279,6 +309,8 @@ def test_the_plan_names_a_kernel_for_every_layer(monkeypatch):
     assert [layer.backward for layer in batch.layers] == [None, "dots", "tiles"]
     assert [layer.lanes for layer in batch.layers] == ["outputs", "outputs", "inputs"]
     assert plan.plan_training((64, 128, 128, 1), 128, 16).layers[1].backward == "transposed tiles"
+    assert plan.plan_training((784, 512, 512, 10), 128, 16).layers[1].backward == "samples in lanes"
+    assert plan.plan_training((64, 128, 128, 1), 32, 4).layers[1].backward == "samples in lanes"
     assert [plan.plan_inference(sizes, m).path for sizes, m in [((4, 8, 3), 1), ((4, 8, 3), 100), ((4, 80, 3), 100)]] == [
         "samples", "narrow", "tiles"]
     monkeypatch.setenv("FASTNET_PATH", "plain")

@@ -98,6 +98,16 @@ def test_a_batch_of_several_blocks_is_shared_too(dtype, rng):
     assert trained(net, X, Y, m, 2, True)[0].tobytes() == alone.tobytes()
 
 
+def test_bp2_with_samples_in_lanes_is_shared_too(dtype, monkeypatch, rng):
+    monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", "samples in lanes" if l else None, "tiles"))
+    net = random_net(rng, (9, 70, 100, 3), dtype)
+    X, Y = rng.standard_normal((150, 9)).astype(dtype), rng.random((150, 3)).astype(dtype)
+    expected, _ = trained(net, X, Y, 50, 1, False)
+    alone, _ = trained(net, X, Y, 50, 2, False)
+    assert error_in_eps(alone, expected, dtype) <= tolerance(6)
+    assert trained(net, X, Y, 50, 2, True)[0].tobytes() == alone.tobytes()
+
+
 def test_fit_with_threads_is_decided_by_the_seed(many_processors, dtype, rng):
     X, Y = rng.standard_normal((300, 20)), rng.integers(0, 3, 300)
 

@@ -71,6 +71,9 @@ cdef extern from "fastnet_kernels.h" nogil:
         BACKWARD_DIRECT "FASTNET_BACKWARD_DIRECT"
         BACKWARD_TRANSPOSED "FASTNET_BACKWARD_TRANSPOSED"
         BACKWARD_DOTS "FASTNET_BACKWARD_DOTS"
+        BACKWARD_ACROSS "FASTNET_BACKWARD_ACROSS"
+        ACROSS_ROWS "FASTNET_ACROSS_ROWS"
+        ACROSS_BYTES "FASTNET_ACROSS_BYTES"
 
     ctypedef struct TrainerLayer "fastnet_layer":
         size_t p, n, ld
@@ -101,6 +104,8 @@ cdef extern from "fastnet_kernels.h" nogil:
         const Cost* cost
         TrainerLayer* layer
         void* zeros
+        void* room
+        size_t room_size
         const void** x
         void* changed_x
         size_t stride

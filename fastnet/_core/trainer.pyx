@@ -12,7 +12,7 @@ from libc.string cimport memcpy, memset
 from fastnet._core import plan as planning
 
 from fastnet._core.kernels cimport (
-    BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES,
+    ACROSS_BYTES, ACROSS_ROWS, BACKWARD_ACROSS, BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES,
     Data, Descent, Progress, TrainerLayer, TrainerNet, cost_needs_z, minibatch_epoch,
     online_epoch, pack_by, padded_by, reads_z, table, unpack_by,
 )
@@ -21,7 +21,7 @@ from fastnet._core.types cimport real
 
 cnp.import_array()
 
-BACKWARD = {None: BACKWARD_NONE, "tiles": BACKWARD_DIRECT, "transposed tiles": BACKWARD_TRANSPOSED, "dots": BACKWARD_DOTS,
+BACKWARD = {None: BACKWARD_NONE, "tiles": BACKWARD_DIRECT, "transposed tiles": BACKWARD_TRANSPOSED, "samples in lanes": BACKWARD_ACROSS, "dots": BACKWARD_DOTS,
             "fused rows": BACKWARD_NONE}
 LANES = {"outputs": OUTPUTS_IN_LANES, "inputs": INPUTS_IN_LANES}
 POISON = False                  # for tests: whatever a step must write before it reads starts as NaN
@@ -67,10 +67,11 @@ cdef class Trainer:
             self.poison(sizeof(real))
 
     cdef poison(self, Py_ssize_t size):
-        """NaN in z, a, delta, transposed weights and gradients."""
+        """NaN in z, a, delta, transposed weights, the room of BP2 and gradients."""
         cdef Py_ssize_t l, rows = self.packed.rows, shares = self.packed.shares
         cdef TrainerLayer* layer
         cdef size_t weights
+        memset(self.packed.room, 0xff, shares * self.packed.room_size * size)
         for l in range(self.net.n_layers):
             layer = self.packed.layer + l
             weights = packed_weights[float](self.kernels, layer) if size == 4 else packed_weights[double](self.kernels, layer)
@@ -201,7 +202,7 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
     """
     cdef TrainerNet* net = &trainer.packed
     cdef const void* kernels = trainer.kernels
-    cdef Py_ssize_t l, i, share, part, weights, used = 0, widest = 0, outputs = 0, L = net.n_layers
+    cdef Py_ssize_t l, i, share, part, weights, used = 0, widest = 0, across = 0, outputs = 0, L = net.n_layers
     cdef bint keeps_z
     cdef Py_ssize_t size = sizeof(real), rows = net.rows, shares = net.shares
     cdef TrainerLayer* layer
@@ -236,9 +237,13 @@ cdef Py_ssize_t place(Trainer trainer, char* base, real* dummy=NULL):
             for share in range(shares):
                 layer.out_row[share * rows + i] = <real*>layer.out + share * part + i * layer.ld
         widest = max(widest, <Py_ssize_t>padded_by[real](kernels, layer.n))
+        if layer.backward == BACKWARD_ACROSS:
+            across = max(across, <Py_ssize_t>padded_by[real](kernels, layer.n) + ACROSS_BYTES // size)
         outputs += layer.n
     net.share_sum = <double*>take(base, &used, shares * 8 * sizeof(double))
     net.zeros = take(base, &used, widest * size)
+    net.room_size = padded_by[real](kernels, min(rows, <Py_ssize_t>ACROSS_ROWS)) * across
+    net.room = take(base, &used, shares * net.room_size * size)
     net.changed_x = take(base, &used, rows * net.layer.p * size) if trainer.changes_inputs else NULL
     net.row_sum_ld = outputs
     net.row_sum = <double*>take(base, &used, shares * outputs * sizeof(double)) if trainer.bounded else NULL
