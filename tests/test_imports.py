@@ -107,8 +107,8 @@ CORE = {
     "model": {"kernels", "costs", "capsule"}, "callbacks": {"types", "kernels", "layout", "packed", "capsule", "single"},
     "first_order": {"types", "kernels", "layout", "blas"}, "curvature": {"types", "kernels", "layout"},
     "second_order": {"types", "kernels", "layout", "backprop", "curvature", "first_order"},
-    "derivatives": {"types", "profile", "kernels", "laps", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order", "users",
-                    "plan"},
+    "derivatives": {"types", "profile", "kernels", "laps", "layout", "blas", "backprop", "costs", "first_order", "packed", "samples", "second_order",
+                    "single", "users", "plan"},
     "engine": {"types", "profile", "affine", "kernels", "laps", "layout", "blas", "backprop", "costs", "epoch", "packed", "rows",
                "samples", "single", "plan", "users", "window"},
 }
