@@ -83,6 +83,18 @@ def test_help_is_printed_and_is_no_error(run, argv):
     (["train", "digits", "--test-fraction", "1"], "--test-fraction: expected"),
     (["train", "digits", "--dtype", "float16"], "--dtype: invalid choice"),
     (["train", "digits", "--sizes", "64", "10", "--hidden", "3"], "not allowed with"),
+    (["train", "digits", "--optimiser", "adam"],
+     "unrecognized arguments: --optimiser adam; did you mean --optimizer? (see fastnet train --help)"),
+    (["train", "digits", "--lerning-rate=3", "--ephocs", "2"], "did you mean --learning-rate, --epochs? (see fastnet train --help)"),
+    (["train", "digits", "--qqqq"], "unrecognized arguments: --qqqq (see fastnet train --help)"),
+    (["predict", "net.safetensors", "new.csv", "--clases"], "did you mean --classes? (see fastnet predict --help)"),
+    (["info", "net.safetensors", "--jsn"], "did you mean --json? (see fastnet info --help)"),
+    (["export", "net.safetensors", "--heder", "net.h"], "did you mean --header? (see fastnet export --help)"),
+    (["check", "--quik"], "(see fastnet check --help)"),
+    (["profile", "--batchsize", "3"], "did you mean --batch? (see fastnet profile --help)"),
+    (["bench", "--quik"], "did you mean --quick? (see fastnet bench --help)"),
+    (["config", "more"], "unrecognized arguments: more (see fastnet config --help)"),
+    (["--quiet", "train", "digits"], "(see fastnet --help)"),
 ])
 def test_wrong_arguments_are_named_with_exit_code_2(fails, argv, message):
     assert message in fails(*argv)
