@@ -75,7 +75,7 @@ ALLOWED = {
     "_model": {"_core", "_files", "_measure", "_roof", "network"},
     "_advice": {"_core", "_measure", "_threads"},
     "_cli_profile": {"_cli_bench", "_cli_common", "_measure", "network", "persistence", "profiling", "__init__"},
-    "_cli_bench": {"_config", "_core", "network", "__init__"},
+    "_cli_bench": {"_cli_common", "_config", "_core", "network", "__init__"},
     "cli": {"_cli_common", "_cli_profile", "_cli_train", "_cli_use", "_cli_export", "_cli_check", "__init__"},
     "_cli_common": {"datasets", "_files", "tables", "__init__"},
     "_cli_train": {"_cli_common", "costs", "datasets", "network", "reference", "schedules", "training"},
