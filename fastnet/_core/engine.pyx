@@ -31,6 +31,7 @@ from fastnet._core.window cimport Window, window_over
 cnp.import_array()
 
 ONE = 1                         # what `threads` is if nobody says
+NOT_INITIALISED = "the net has no layers yet: __init__ was not called"
 
 
 def shuffled(Py_ssize_t m, seed):
@@ -51,8 +52,8 @@ cdef class Engine:
     """
 
     cdef Layout* net
-    cdef readonly cnp.ndarray _parameters
-    cdef readonly tuple sizes
+    cdef cnp.ndarray flat                  # the parameters
+    cdef tuple layers                      # neurons of each, input first
     cdef bint single                       # float32
     cdef bint direct                       # one sample may skip the plan: the fast paths were on at the start
     cdef int typenum
@@ -78,8 +79,8 @@ cdef class Engine:
         self.net = new_layout(sizes, activation)
         self.bound_cost = cost
         set_cost(&self.net.cost, cost)
-        self.sizes = sizes
-        self._parameters = parameters
+        self.layers = sizes
+        self.flat = parameters
         self.single = parameters.dtype == np.float32
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]
@@ -105,8 +106,23 @@ cdef class Engine:
 
     cdef int check_laid_out(self) except -1:
         if self.net == NULL:
-            raise TypeError("the net has no layers yet: __init__ was not called")
+            raise TypeError(NOT_INITIALISED)
         return 0
+
+    @property
+    def _laid_out(self):
+        return self.net != NULL
+
+    @property
+    def sizes(self):
+        """Neurons a layer, input first."""
+        self.check_laid_out()
+        return self.layers
+
+    @property
+    def _parameters(self):
+        self.check_laid_out()
+        return self.flat
 
     cdef int own_typenum(self):
         return cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
@@ -185,7 +201,7 @@ cdef class Engine:
 
     cdef bint owns(self, cnp.ndarray out) noexcept:
         """Whether a contiguous array lies among the parameters, which are still read while it is written."""
-        cdef char* first = <char*>cnp.PyArray_DATA(self._parameters)
+        cdef char* first = <char*>cnp.PyArray_DATA(self.flat)
         cdef char* start = <char*>cnp.PyArray_DATA(out)
         return (start < first + (self.net.n_parameters << (2 if self.single else 3))
                 and first < start + cnp.PyArray_DIM(out, 0) * cnp.PyArray_STRIDE(out, 0))
@@ -201,7 +217,7 @@ cdef class Engine:
         cdef Py_ssize_t n_bytes = 2 * self.net.width * sizeof(real)
         cdef void* work = stack
         cdef Scratch scratch
-        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
+        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self.flat)
         if open_profiles and current() is not None:
             return self.infer_watched[real](x, out)
         if n_bytes > STACK_BYTES:
@@ -220,7 +236,7 @@ cdef class Engine:
         cdef Layout watched = self.net[0]
         cdef bint timed = step_begins(&region.table, 1)
         cdef Scratch scratch = Scratch(2 * self.net.width * sizeof(real))
-        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
+        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self.flat)
         region.calls += 1
         region.counted = True
         if timed:
@@ -269,7 +285,7 @@ cdef class Engine:
     def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None, list ended=None):
         """out = a^L for the rows of X; out must not overlap X.  Some of them, once `ended` is no longer empty."""
         self.check_laid_out()
-        plan = planning.plan_inference(self.sizes, X.shape[0], python=self.net.python)
+        plan = planning.plan_inference(self.layers, X.shape[0], python=self.net.python)
         if plan.path == "plain":
             blas.load()
         if self.single:
@@ -280,7 +296,7 @@ cdef class Engine:
     cdef predict_typed(self, str path, Py_ssize_t rows, cnp.ndarray X, cnp.ndarray out, list ended, real* dummy=NULL):
         cdef Py_ssize_t m = X.shape[0], i, start = 0, most = self.rows_at_once(rows, 1)
         cdef bint narrow = path == "narrow", tiles = path == "tiles"
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef const real* x = <const real*>X.data
         cdef real* y = <real*>out.data
         cdef Data data
@@ -326,7 +342,7 @@ cdef class Engine:
     cdef forward_typed(self, cnp.ndarray X, list z, list a, real* dummy=NULL):
         cdef Py_ssize_t m = X.shape[0], start = 0, most = self.rows_at_once(self.rows_for(m), 1), rows
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef const real* x = <const real*>X.data
         cdef Layout net
         cdef Recorder recorder = current()
@@ -356,7 +372,7 @@ cdef class Engine:
     def _cost_of(self, X, Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
         """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
         self.check_laid_out()
-        cdef bint tiles = (planning.plan_inference(self.sizes, len(X), python=self.net.python).path in ("narrow", "tiles")
+        cdef bint tiles = (planning.plan_inference(self.layers, len(X), python=self.net.python).path in ("narrow", "tiles")
                            and self.net.cost.kind != PYTHON_COST)
         if tiles:
             return self.evaluate_typed[float](X, Y, weight, out) if self.single else \
@@ -375,7 +391,7 @@ cdef class Engine:
         cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS), most = self.rows_at_once(rows, 1)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
-        cdef Packed packed = new_packed[real](&net, <const real*>self._parameters.data, False)
+        cdef Packed packed = new_packed[real](&net, <const real*>self.flat.data, False)
         cdef Scratch scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
         cdef real* a = <real*>out.data if out is not None else NULL
         cdef double cost = 0
@@ -393,7 +409,7 @@ cdef class Engine:
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
         cdef Buffers buffers = buffers_of(work)
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef double cost = 0
         cdef Layout net
         cdef Recorder recorder = current()
@@ -423,7 +439,7 @@ cdef class Engine:
         cdef Data data = data_of(X, Y, None, weight)
         cdef Py_ssize_t m = X.shape[0], start = 0, most = self.rows_at_once(self.rows_for(m), 3), rows
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef const real* x = <const real*>X.data
         cdef real* target = <real*>nabla.data
         cdef double cost = 0
@@ -459,7 +475,7 @@ cdef class Engine:
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
         cdef Buffers buffers = buffers_of(work)
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef real* target = <real*>nabla.data
         cdef real alpha = <real>(1.0 / m)
         cdef double cost = 0

@@ -34,7 +34,9 @@ cdef class FrozenEngine:
     cdef int typenum
     cdef Py_ssize_t n_in, n_out, n_parameters
 
-    def __cinit__(self, tuple sizes not None, tuple activation not None, cnp.ndarray parameters not None, *args):
+    def __cinit__(self, tuple sizes=None, tuple activation=None, cnp.ndarray parameters=None, *args):
+        if sizes is None or activation is None or parameters is None:
+            raise TypeError("a frozen net is made by Network.freeze")
         self.layout = new_layout(sizes, activation)
         self.flat = parameters
         self.single = parameters.dtype == np.float32
