@@ -15,8 +15,7 @@ import subprocess
 import sys
 import time
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
+import environment  # noqa: F401  (before NumPy: one BLAS thread)
 import numpy as np
 
 import fastnet as fn

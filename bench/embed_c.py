@@ -18,8 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
+import environment  # noqa: F401  (before NumPy: one BLAS thread)
 import numpy as np
 
 import fastnet as fn

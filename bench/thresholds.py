@@ -13,8 +13,7 @@ import statistics
 import tempfile
 import time
 
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
+import environment  # noqa: F401  (before NumPy: one BLAS thread)
 import numpy as np
 
 import choices

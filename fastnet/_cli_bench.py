@@ -1,23 +1,34 @@
 """Standard trainings timed here, one thread, all sides in turn: fastnet, its plain engine, numpy, torch, jax,
 scikit-learn.
 
+They run in a process of their own, kept on one processor: BLAS, numpy and jax read how many threads their pools have once,
+as they are imported, which in the process of the command has been done.
+
 Sigmoid everywhere, quadratic cost, plain gradient descent, float32, rows in order.  Every side makes the same
 steps on the same data from the same start; one whose parameters come out differently is named and not timed
 (scikit-learn's last layer is linear: its steps are nearly the same work, and its result is not compared).
 """
 
+import json
 import os
 import statistics
+import subprocess
+import sys
 import time
 
 import numpy as np
 
 from fastnet import _config
+from fastnet._cli_common import FAILED, CommandError
 from fastnet._core import kernels
 from fastnet.network import Network
 
 NETS = [((784, 30, 10), 10), ((10, 64, 64, 1), 32), ((784, 30, 10), 1), ((4, 8, 3), 1), ((64, 128, 128, 10), 32)]
 ETA, TURNS, SECONDS, STEPS = 0.1, 5, 0.05, 500
+POOLS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+# What the process that measures does first: it finds modules as this one does, and leaves it to this one to speak of Ctrl-C.
+STARTED = "import signal, sys; sys.path[:] = sys.argv[1:]; signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
 
 
 def fastnet_side(sizes, batch, X, Y, start, path="fast"):
@@ -134,6 +145,28 @@ def sides(sizes, batch, X, Y, start):
                 continue
         ready[name] = epoch
     return ready, wrong
+
+
+def in_one_thread(code):
+    """What Python code prints in a process with one processor, and one thread in every pool."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_multi_thread_eigen=false".strip()
+    environment = {"JAX_PLATFORMS": "cpu", **os.environ, **dict.fromkeys(POOLS, "1"), "XLA_FLAGS": flags}
+    done = subprocess.run([sys.executable, "-c", STARTED + "from fastnet import _cli_bench; _cli_bench.pin()\n" + code, *sys.path],
+                          env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    if done.returncode:
+        raise CommandError(f"the process that measures ended with exit code {done.returncode}", FAILED)
+    return done.stdout
+
+
+def pin():
+    """Keep this process on the last of its processors, where the system can do that."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [max(os.sched_getaffinity(0))])
+
+
+def measured(quick):
+    """What `measure` finds in such a process."""
+    return json.loads(in_one_thread(f"import json; print(json.dumps(_cli_bench.measure({bool(quick)})))"))
 
 
 def measure(quick=False):

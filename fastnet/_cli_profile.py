@@ -77,15 +77,15 @@ def draw(found, path):
 def add_bench(commands):
     parser = commands.add_parser("bench", help="standard nets on this machine, beside whichever peers are installed",
                                  description="Time standard trainings: fastnet, its plain engine over BLAS, numpy, and torch, jax and "
-                                             "scikit-learn where installed. Half a minute; the checkout's bench/ measures more.")
+                                             "scikit-learn where installed, all on one processor in one thread. Half a minute; the checkout's bench/ measures more.")
     parser.add_argument("--quick", action="store_true", help="two nets only")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run_bench)
 
 
 def run_bench(args):
-    from fastnet._cli_bench import measure, table
+    from fastnet._cli_bench import measured, table
 
-    found = measure(args.quick)
+    found = measured(args.quick)
     print(as_json(found) if args.json else table(found))
     return OK

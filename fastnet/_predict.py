@@ -8,13 +8,15 @@ from fastnet._core.rows import dense_blocks
 from fastnet._threads import share_rows
 
 
-def predict_rows(net, X, out, start, stop):
-    """Rows start ... stop of `out` become the outputs for these rows of a checked X."""
+def predict_rows(net, X, out, start, stop, ended=None):
+    """Rows start ... stop of `out` become the outputs for these rows of a checked X; only some, once `ended` holds anything."""
     if isinstance(X, np.ndarray):
-        net._predict_into(X[start:stop], out[start:stop])
+        net._predict_into(X[start:stop], out[start:stop], ended)
         return
     for start, stop in dense_blocks(start, stop):
-        net._predict_into(X.dense(start, stop), out[start:stop])
+        if ended:
+            return
+        net._predict_into(X.dense(start, stop), out[start:stop], ended)
 
 
 def predict_checked(net, X, out, threads):
@@ -29,7 +31,7 @@ def predict_checked(net, X, out, threads):
         a = target.reshape(shape)
     threads = plan.plan_inference(net.sizes, len(X), threads).threads if threads > 1 else 1
     if threads > 1:
-        share_rows(len(X), threads, lambda start, stop: predict_rows(net, X, a, start, stop))
+        share_rows(len(X), threads, lambda start, stop, ended: predict_rows(net, X, a, start, stop, ended))
     else:
         predict_rows(net, X, a, 0, len(X))
     if out is None:

@@ -27,10 +27,25 @@ exit codes: 0 ok, 1 a run or a check failed, 2 wrong arguments or input, 130 int
 
 
 class Parser(argparse.ArgumentParser):
-    """Errors begin with ``fastnet: error:`` whichever subcommand they come from."""
+    """Errors begin with ``fastnet: error:`` whichever subcommand they come from, and end with the help to see."""
 
     def error(self, message):
         self.exit(BAD_INPUT, f"fastnet: error: {message} (see {self.prog} --help)\n")
+
+    def parse_known_args(self, args=None, namespace=None):
+        """All must be known, here already: argparse hands what a subcommand doesn't know up to `fastnet`, whose help lacks it."""
+        namespace, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self.meant(unknown)}")
+        return namespace, unknown
+
+    def meant(self, unknown):
+        """A question that names the nearest of this command's options for each that isn't one, where there is a near one."""
+        import difflib
+        options = [option for action in self._actions for option in action.option_strings]
+        near = [match for text in unknown if text.startswith("-")
+                for match in difflib.get_close_matches(text.partition("=")[0], options, n=1)]
+        return f"; did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
 
 
 def build_parser():

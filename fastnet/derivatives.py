@@ -19,7 +19,8 @@ from fastnet.custom_activations import check_second_derivatives
 
 class Differentiable:
     """The derivatives of Network: a batch (m, n_in) gives one result a sample, a sample (n_in,) its own.  By the cost,
-    `per_sample_gradients` and `input_gradient` give a row a sample, one row for one; `hessian_vector` is of the mean."""
+    `per_sample_gradients` and `input_gradient` give a row a sample, one row for one; `hessian_vector` is of the mean.
+    Ctrl-C raises KeyboardInterrupt within some 10 ms, and what was found by then is lost."""
 
     def _derivatives(self, parameters=None):
         from fastnet._core.derivatives import Derivatives           # four compiled modules that not every user needs

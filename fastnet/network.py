@@ -7,7 +7,7 @@ import numpy as np
 
 from fastnet import _checks, costs, gradient_check, initializers, training
 from fastnet._core import profile
-from fastnet._core.engine import Engine
+from fastnet._core.engine import NOT_INITIALISED, Engine
 from fastnet._predict import predict_checked
 from fastnet._vectors import aligned_vector, views
 from fastnet.custom_activations import code_of
@@ -28,6 +28,15 @@ class Backprop(NamedTuple):
     delta: list
     nabla_w: list
     nabla_b: list
+
+
+class Missing:
+    """In the place of what `__init__` sets, which hides it: says that it was not called, and costs nothing where it was."""
+
+    def __get__(self, net, owner=None):
+        if net is None:
+            return self
+        raise TypeError(NOT_INITIALISED)
 
 
 class Network(Differentiable, Engine):
@@ -92,6 +101,7 @@ class Network(Differentiable, Engine):
 
     _training = None       # the last run of fit or partial_fit, without its data
     _scaling = _classes = None
+    _activations = _cost_function = _weights = _biases = Missing()
 
     def __init__(self, sizes, activation="sigmoid", output=None, cost="quadratic", dtype="float64",
                  init="auto", seed=None):
@@ -224,6 +234,8 @@ class Network(Differentiable, Engine):
                 view[:] = array
 
     def __repr__(self):
+        if not self._laid_out:             # what shows an object in trouble asks for its text
+            return f"<{type(self).__name__} that was never initialised>"
         same = len(set(self.activations)) == 1
         activation = self.activations[0] if same else list(self.activations)
         plain = self.cost_function == costs.COSTS.get(self.cost_name, costs.Quadratic)()

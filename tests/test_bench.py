@@ -26,6 +26,17 @@ def scripts_importable():
     os.environ.update(before)
 
 
+def test_one_script_says_how_many_threads_pools_have():
+    """environment.py, for every pool there may be; instructions.py starts its process with a given environment."""
+    saying = {path.name for path in BENCH.rglob("*.py") if "OPENBLAS_NUM_THREADS" in path.read_text(encoding="utf-8")}
+    assert saying == {"environment.py", "instructions.py"}
+    for path in BENCH.glob("*.py"):
+        lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        if "import environment" in lines:
+            first = [i for i, line in enumerate(lines) if line in ("import numpy as np", "import fastnet as fn", "import peers", "import sides")]
+            assert all(lines.index("import environment") < i for i in first), path.name
+
+
 def module(name):
     return importlib.import_module(name)
 

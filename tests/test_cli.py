@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastnet as fn
-from fastnet import _cli_check, datasets, reference
+from fastnet import _cli_bench, _cli_check, datasets, reference
 from fastnet.cli import main
 
 QUICK = ["--epochs", "2", "--seed", "1", "--no-compare-reference"]
@@ -83,6 +83,18 @@ def test_help_is_printed_and_is_no_error(run, argv):
     (["train", "digits", "--test-fraction", "1"], "--test-fraction: expected"),
     (["train", "digits", "--dtype", "float16"], "--dtype: invalid choice"),
     (["train", "digits", "--sizes", "64", "10", "--hidden", "3"], "not allowed with"),
+    (["train", "digits", "--optimiser", "adam"],
+     "unrecognized arguments: --optimiser adam; did you mean --optimizer? (see fastnet train --help)"),
+    (["train", "digits", "--lerning-rate=3", "--ephocs", "2"], "did you mean --learning-rate, --epochs? (see fastnet train --help)"),
+    (["train", "digits", "--qqqq"], "unrecognized arguments: --qqqq (see fastnet train --help)"),
+    (["predict", "net.safetensors", "new.csv", "--clases"], "did you mean --classes? (see fastnet predict --help)"),
+    (["info", "net.safetensors", "--jsn"], "did you mean --json? (see fastnet info --help)"),
+    (["export", "net.safetensors", "--heder", "net.h"], "did you mean --header? (see fastnet export --help)"),
+    (["check", "--quik"], "(see fastnet check --help)"),
+    (["profile", "--batchsize", "3"], "did you mean --batch? (see fastnet profile --help)"),
+    (["bench", "--quik"], "did you mean --quick? (see fastnet bench --help)"),
+    (["config", "more"], "unrecognized arguments: more (see fastnet config --help)"),
+    (["--quiet", "train", "digits"], "(see fastnet --help)"),
 ])
 def test_wrong_arguments_are_named_with_exit_code_2(fails, argv, message):
     assert message in fails(*argv)
@@ -550,6 +562,30 @@ def test_profile_keeps_the_net_it_reads(fails, model):
 def test_profile_writes_no_half_trace(fails, short, tmp_path):
     message = fails("profile", "--sizes", 2, 3, 1, "--trace", tmp_path / "no" / "trace.json", code=1)
     assert "No such directory" in message and not (tmp_path / "no").exists()
+
+
+def test_bench_measures_in_a_process_with_one_thread_in_every_pool(monkeypatch):
+    pytest.importorskip("threadpoolctl")
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+    monkeypatch.setenv("XLA_FLAGS", "--xla_mine")
+    before = dict(os.environ)
+    code = ("import json, os, scipy.linalg.cython_blas, threadpoolctl\n"
+            "print(json.dumps([[pool['num_threads'] for pool in threadpoolctl.threadpool_info()], os.environ['XLA_FLAGS'],\n"
+            "                  len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else 1]))")
+    pools, flags, processors = json.loads(_cli_bench.in_one_thread(code))
+    assert pools and set(pools) == {1} and processors == 1 and flags == "--xla_mine --xla_cpu_multi_thread_eigen=false"
+    assert os.environ == before
+
+
+def test_bench_measures_in_that_process(fails, run, monkeypatch):
+    codes = []
+    monkeypatch.setattr(_cli_bench, "measure", lambda quick: pytest.fail("measured here"))
+    monkeypatch.setattr(_cli_bench, "in_one_thread", lambda code: codes.append(code) or '{"config": {"level": "x"}, "results": []}')
+    assert "one thread" in run("bench") and "one thread" in run("bench", "--quick")
+    assert "measure(False)" in codes[0] and "measure(True)" in codes[1]
+    monkeypatch.undo()
+    monkeypatch.setattr(_cli_bench, "STARTED", "raise SystemExit(3)\n")
+    assert "exit code 3" in fails("bench", "--quick", code=1)
 
 
 def test_bench_compares_what_is_installed(run):

@@ -23,10 +23,42 @@ class Subclass(fn.Network):
     lambda net: net._cost_of(np.zeros((3, 2)), np.zeros((3, 1))), lambda net: net._outputs_into(np.zeros((3, 2)), np.zeros((3, 1))),
     lambda net: net._forward_into(np.zeros((3, 2)), [], []), lambda net: net._gradient_into(np.zeros((3, 2)), np.zeros((3, 1)), np.zeros(3)),
     lambda net: net._backprop_into(np.zeros((3, 2)), np.zeros((3, 1)), [], [], [], np.zeros(3)),
-    lambda net: net._scale(np.zeros(2), np.ones(2), None, None)])
-def test_a_net_that_was_never_initialised_raises(call):
-    with pytest.raises(TypeError):
+    lambda net: net._scale(np.zeros(2), np.ones(2), None, None),
+    lambda net: net.predict(np.zeros((3, 2)), np.zeros((3, 1))), lambda net: net.predict([[1.0]], threads=2), lambda net: net.classify([1.0]),
+    lambda net: net.forward([1.0]), lambda net: net.cost([1.0], [1.0]), lambda net: net.backprop([1.0], [1.0]),
+    lambda net: net.value_and_gradient([1.0], [1.0]), lambda net: net.check_gradient([1.0], [1.0]), lambda net: net.jacobian([1.0]),
+    lambda net: net.hessian_vector([1.0], [1.0], [1.0]), lambda net: net.fit([[1.0]], [[1.0]]), lambda net: net.fit([([[1.0]], [[1.0]])]),
+    lambda net: net.partial_fit([[1.0]], [[1.0]]), lambda net: fn.fit_many([net], [[1.0]], [[1.0]]), lambda net: net.freeze(),
+    lambda net: net.save("nowhere.safetensors"), lambda net: net.copy(), copy.copy, copy.deepcopy, pickle.dumps, lambda net: net.summary(),
+    lambda net: net.explain(), fn.TrainingModel, lambda net: net.sizes, lambda net: net.dtype,
+    lambda net: net.parameters, lambda net: setattr(net, "parameters", [1.0]), lambda net: net.n_parameters, lambda net: net.weights,
+    lambda net: net.biases, lambda net: net.activations, lambda net: net.cost_function, lambda net: net.cost_name,
+    lambda net: setattr(net, "scaling", fn.Scaling())])
+def test_a_net_that_was_never_initialised_says_so(call):
+    with pytest.raises(TypeError, match="the net has no layers yet: __init__ was not called"):
         call(fn.Network.__new__(fn.Network))
+
+
+def test_a_subclass_that_forgets_to_initialise_the_net_has_a_text():
+    class Forgetful(fn.Network):
+        def __init__(self):
+            pass
+
+    assert repr(Forgetful()) == "<Forgetful that was never initialised>"
+
+
+def test_a_frozen_net_is_made_by_freeze_only():
+    for make in (fn.FrozenNetwork, lambda: fn.FrozenNetwork.__new__(fn.FrozenNetwork), lambda: fn.FrozenNetwork((2, 1), (0,), None, ())):
+        with pytest.raises(TypeError, match="a frozen net is made by Network.freeze"):
+            make()
+
+
+@pytest.mark.parametrize("name", ["sizes", "dtype", "n_parameters", "address", "capsule", "ctypes"])
+def test_a_training_model_that_was_never_initialised_says_so(name):
+    model = fn.TrainingModel.__new__(fn.TrainingModel)
+    assert repr(model) == "<TrainingModel that was never initialised>"
+    with pytest.raises(TypeError, match="the model has no layers yet: __init__ was not called"):
+        getattr(model, name)
 
 
 def test_parameters_lie_per_layer_w_row_major_then_b(dtype):

@@ -252,7 +252,7 @@ def test_shared_predictions_are_the_same_bits(m, many_processors, dtype, rng):
 
 
 def test_what_a_thread_raises_is_raised():
-    def work(start, stop):
+    def work(start, stop, ended):
         if start:
             raise ZeroDivisionError(start)
 

@@ -19,10 +19,11 @@ from fastnet._core.first_order cimport columns_of_w, pull_back, push_forward, th
 from fastnet._core.kernels cimport Data
 from fastnet._core.laps cimport OUTPUT_DELTA, PULL, PUSH, mark, step_begins
 from fastnet._core.layout cimport Layout, Scratch, free_layout, new_layout, take
-from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed
+from fastnet._core.packed cimport JACOBIAN, JVP, SWEEP_ROWS, VJP, Packed, new_packed
 from fastnet._core.profile cimport Recorder, Region, current, unwatch, watch
 from fastnet._core.samples cimport data_of
 from fastnet._core.second_order cimport Directional, add_hessian_vector, laplacian
+from fastnet._core.single cimport ROW_FLOPS, VALUE_FLOPS, looked_up, rows_between_looks
 from fastnet._core.types cimport real
 from fastnet._core.users cimport raise_pending
 
@@ -133,13 +134,22 @@ cdef class Derivatives:
         cdef const real* v = <const real*>(V.data if V is not None else NULL)
         cdef real* target = <real*>out.data
         cdef int kind = JVP if wanted == UP else VJP if wanted == DOWN else JACOBIAN
-        with nogil:
-            packed.differentiate(&packed.net, kind, m, x, v, <real*>NULL, target, scratch.start)
+        cdef Py_ssize_t v_width = 0 if V is None else V.shape[1], out_width = out.size // m
+        cdef Py_ssize_t start = 0, most = self.rows_at_once(wanted, out_width, SWEEP_ROWS), rows
+        while start < m:
+            if start:
+                looked_up(None)
+            rows = min(most, m - start)
+            with nogil:
+                packed.differentiate(&packed.net, kind, rows, x + start * self.net.sizes[0],
+                                     NULL if v == NULL else v + start * v_width, <real*>NULL, target + start * out_width,
+                                     scratch.start)
+            start += rows
         unwatch(recorder, region)
 
     cdef run_plain(self, Wanted wanted, cnp.ndarray X, cnp.ndarray V, cnp.ndarray direction, cnp.ndarray out, real* dummy=NULL):
         """Block after block; V holds directions or targets, a row a sample, `direction` is one for them all."""
-        cdef Py_ssize_t start = 0, m = X.shape[0], n_in = self.net.sizes[0]
+        cdef Py_ssize_t start = 0, m = X.shape[0], n_in = self.net.sizes[0], most, stop
         cdef Py_ssize_t v_width = 0 if V is None else V.shape[1]
         cdef Py_ssize_t out_width = 0 if wanted == HESSIAN_VECTOR else out.size // m
         cdef Data data = data_of(X, X if V is None else V, None, None)
@@ -147,6 +157,7 @@ cdef class Derivatives:
         cdef Scratch scratch
         sweep.k = self.directions(wanted)
         sweep.rows = max(1, min(m, <Py_ssize_t>planning.PLAIN_ROWS, BLOCK_VALUES // (sweep.k * self.net.width)))
+        most = self.rows_at_once(wanted, out_width, sweep.rows)
         scratch = Scratch(lay_out(self.net, &sweep, sizeof(real), NULL))
         lay_out(self.net, &sweep, sizeof(real), scratch.start)
         cdef const real* parameters = <const real*>self.parameters.data
@@ -157,19 +168,28 @@ cdef class Derivatives:
         cdef Layout net
         cdef Recorder recorder = current()
         cdef Region region = watch(recorder, self, NAMES[<int>wanted], "plain", self.net, self.single, &net)
-        with nogil:
-            while start < m:
-                if net.profile != NULL:
-                    step_begins(net.profile, min(sweep.rows, m - start))
-                block(wanted, &net, &sweep, &data, start, min(sweep.rows, m - start), parameters, x + start * n_in,
-                      v + start * v_width, nu, target + start * out_width)
-                start += sweep.rows
+        while start < m:
+            if start:
+                looked_up(None)
+            stop = min(start + most, m)
+            with nogil:
+                while start < stop:
+                    if net.profile != NULL:
+                        step_begins(net.profile, min(sweep.rows, stop - start))
+                    block(wanted, &net, &sweep, &data, start, min(sweep.rows, stop - start), parameters, x + start * n_in,
+                          v + start * v_width, nu, target + start * out_width)
+                    start += sweep.rows
         unwatch(recorder, region)
 
     cdef Py_ssize_t directions(self, Wanted wanted):
         if wanted == JACOBIAN_DOWN or wanted == PARAMETER_JACOBIAN:
             return self.net.sizes[self.net.n_layers]
         return self.net.sizes[0] if wanted == JACOBIAN_UP or wanted == LAPLACIAN else 1
+
+    cdef Py_ssize_t rows_at_once(self, Wanted wanted, Py_ssize_t out_width, Py_ssize_t rows):
+        """Samples between two looks for Ctrl-C: each takes a pass forward and some two a direction, or six for a Hessian."""
+        cdef Py_ssize_t passes = 7 if wanted == HESSIAN_VECTOR else 1 + 2 * self.directions(wanted)
+        return rows_between_looks(passes * (2.0 * self.net.n_parameters + ROW_FLOPS) + <double>VALUE_FLOPS * out_width, rows)
 
     cdef bint outputs_first(self):
         """Whether unit vectors go down from the outputs with less work than up from the inputs."""

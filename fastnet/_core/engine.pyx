@@ -5,7 +5,6 @@ native and of the net's dtype, or Rows or Compressed; labels are intp within ran
 """
 
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
 
 import numpy as np
 
@@ -23,7 +22,8 @@ from fastnet._core.layout cimport Layout, Scratch, Workspace, free_layout, new_l
 from fastnet._core.packed cimport Packed, new_packed, rows_of
 from fastnet._core.profile cimport Recorder, Region, current, open_profiles, unwatch, watch
 from fastnet._core.samples cimport data_of, rows_from
-from fastnet._core.single cimport GIL_FLOPS, ROW_FLOPS, SIGNAL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector
+from fastnet._core.single cimport (GIL_FLOPS, STACK_BYTES, is_matrix, is_target, is_target_matrix, is_vector, looked_up,
+                                   rows_between_looks)
 from fastnet._core.types cimport real
 from fastnet._core.users cimport raise_pending
 from fastnet._core.window cimport Window, window_over
@@ -31,6 +31,7 @@ from fastnet._core.window cimport Window, window_over
 cnp.import_array()
 
 ONE = 1                         # what `threads` is if nobody says
+NOT_INITIALISED = "the net has no layers yet: __init__ was not called"
 
 
 def shuffled(Py_ssize_t m, seed):
@@ -51,8 +52,8 @@ cdef class Engine:
     """
 
     cdef Layout* net
-    cdef readonly cnp.ndarray _parameters
-    cdef readonly tuple sizes
+    cdef cnp.ndarray flat                  # the parameters
+    cdef tuple layers                      # neurons of each, input first
     cdef bint single                       # float32
     cdef bint direct                       # one sample may skip the plan: the fast paths were on at the start
     cdef int typenum
@@ -78,8 +79,8 @@ cdef class Engine:
         self.net = new_layout(sizes, activation)
         self.bound_cost = cost
         set_cost(&self.net.cost, cost)
-        self.sizes = sizes
-        self._parameters = parameters
+        self.layers = sizes
+        self.flat = parameters
         self.single = parameters.dtype == np.float32
         self.typenum = cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
         self.n_in = sizes[0]
@@ -105,8 +106,23 @@ cdef class Engine:
 
     cdef int check_laid_out(self) except -1:
         if self.net == NULL:
-            raise TypeError("the net has no layers yet: __init__ was not called")
+            raise TypeError(NOT_INITIALISED)
         return 0
+
+    @property
+    def _laid_out(self):
+        return self.net != NULL
+
+    @property
+    def sizes(self):
+        """Neurons a layer, input first."""
+        self.check_laid_out()
+        return self.layers
+
+    @property
+    def _parameters(self):
+        self.check_laid_out()
+        return self.flat
 
     cdef int own_typenum(self):
         return cnp.NPY_FLOAT32 if self.single else cnp.NPY_FLOAT64
@@ -160,6 +176,8 @@ cdef class Engine:
             If a shape or the dtype of `out` does not fit.
         TypeError
             If X does not hold real numbers.
+        KeyboardInterrupt
+            On Ctrl-C, within some 10 ms; `out` may then be written in part.
 
         Examples
         --------
@@ -183,7 +201,7 @@ cdef class Engine:
 
     cdef bint owns(self, cnp.ndarray out) noexcept:
         """Whether a contiguous array lies among the parameters, which are still read while it is written."""
-        cdef char* first = <char*>cnp.PyArray_DATA(self._parameters)
+        cdef char* first = <char*>cnp.PyArray_DATA(self.flat)
         cdef char* start = <char*>cnp.PyArray_DATA(out)
         return (start < first + (self.net.n_parameters << (2 if self.single else 3))
                 and first < start + cnp.PyArray_DIM(out, 0) * cnp.PyArray_STRIDE(out, 0))
@@ -199,7 +217,7 @@ cdef class Engine:
         cdef Py_ssize_t n_bytes = 2 * self.net.width * sizeof(real)
         cdef void* work = stack
         cdef Scratch scratch
-        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
+        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self.flat)
         if open_profiles and current() is not None:
             return self.infer_watched[real](x, out)
         if n_bytes > STACK_BYTES:
@@ -218,7 +236,7 @@ cdef class Engine:
         cdef Layout watched = self.net[0]
         cdef bint timed = step_begins(&region.table, 1)
         cdef Scratch scratch = Scratch(2 * self.net.width * sizeof(real))
-        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self._parameters)
+        cdef const real* parameters = <const real*>cnp.PyArray_DATA(self.flat)
         region.calls += 1
         region.counted = True
         if timed:
@@ -260,27 +278,28 @@ cdef class Engine:
 
     cdef Py_ssize_t rows_at_once(self, Py_ssize_t rows, double passes):
         """Samples between two looks for Ctrl-C, in whole blocks, where each takes some passes through the net."""
-        return max(1, <Py_ssize_t>(SIGNAL_FLOPS / (passes * self.flops_a_row() + ROW_FLOPS)) // rows) * rows
+        return rows_between_looks(passes * self.flops_a_row(), rows)
 
     # -- forward -------------------------------------------------------------
 
-    def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
-        """out = a^L for the rows of X; out must not overlap X."""
+    def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None, list ended=None):
+        """out = a^L for the rows of X; out must not overlap X.  Some of them, once `ended` is no longer empty."""
         self.check_laid_out()
-        plan = planning.plan_inference(self.sizes, X.shape[0], python=self.net.python)
+        plan = planning.plan_inference(self.layers, X.shape[0], python=self.net.python)
         if plan.path == "plain":
             blas.load()
         if self.single:
-            self.predict_typed[float](plan.path, plan.rows, X, out)
+            self.predict_typed[float](plan.path, plan.rows, X, out, ended)
         else:
-            self.predict_typed[double](plan.path, plan.rows, X, out)
+            self.predict_typed[double](plan.path, plan.rows, X, out, ended)
 
-    cdef predict_typed(self, str path, Py_ssize_t rows, cnp.ndarray X, cnp.ndarray out, real* dummy=NULL):
-        cdef Py_ssize_t m = X.shape[0], i
-        cdef const real* parameters = <const real*>self._parameters.data
+    cdef predict_typed(self, str path, Py_ssize_t rows, cnp.ndarray X, cnp.ndarray out, list ended, real* dummy=NULL):
+        cdef Py_ssize_t m = X.shape[0], i, start = 0, most = self.rows_at_once(rows, 1)
+        cdef bint narrow = path == "narrow", tiles = path == "tiles"
+        cdef const real* parameters = <const real*>self.flat.data
         cdef const real* x = <const real*>X.data
         cdef real* y = <real*>out.data
-        cdef Data data = rows_of(x, m)
+        cdef Data data
         cdef Workspace work
         cdef Packed packed
         cdef Scratch scratch
@@ -292,19 +311,23 @@ cdef class Engine:
                 self.infer_typed[real](x + i * self.n_in, y + i * self.n_out)
             return
         region = watch(recorder, self, "predict", path, self.net, self.single, &net)
-        if path == "narrow":
-            with nogil:
-                predict_narrow[real](&net, parameters, m, x, y)
-        elif path == "tiles":
+        if tiles:
             packed = new_packed[real](&net, parameters, False)
             scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
-            with nogil:
-                packed.predict(&packed.net, &data, rows, y, scratch.start)
-        else:
+        elif not narrow:
             work = Workspace.for_inference(self.net, rows, sizeof(real))
+        while start < m and not (start and looked_up(ended)):
+            data = rows_of(x + start * self.n_in, min(most, m - start))
             with nogil:
-                predict_blocks(&net, m, work.rows, parameters, x, <real**>work.z, <real**>work.a, y)
-                raise_pending(self.net)
+                if narrow:
+                    predict_narrow[real](&net, parameters, data.m, <const real*>data.x, y + start * self.n_out)
+                elif tiles:
+                    packed.predict(&packed.net, &data, rows, y + start * self.n_out, scratch.start)
+                else:
+                    predict_blocks(&net, data.m, work.rows, parameters, <const real*>data.x, <real**>work.z, <real**>work.a,
+                                   y + start * self.n_out)
+                    raise_pending(self.net)
+            start += data.m
         unwatch(recorder, region)
 
     def _forward_into(self, cnp.ndarray X not None, list z, list a):
@@ -317,20 +340,23 @@ cdef class Engine:
             self.forward_typed[double](X, z, a)
 
     cdef forward_typed(self, cnp.ndarray X, list z, list a, real* dummy=NULL):
-        cdef Py_ssize_t m = X.shape[0]
+        cdef Py_ssize_t m = X.shape[0], start = 0, most = self.rows_at_once(self.rows_for(m), 1), rows
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef const real* x = <const real*>X.data
         cdef Layout net
         cdef Recorder recorder = current()
         cdef Region region = watch(recorder, self, "forward", "plain", self.net, self.single, &net)
-        point_at(work.z, z)
-        point_at(work.a, a)
-        with nogil:
-            if net.profile != NULL:
-                step_begins(net.profile, m)
-            feedforward(&net, m, parameters, x, <real**>work.z, <real**>work.a)
-            raise_pending(self.net)
+        while start < m and not (start and looked_up(None)):
+            rows = min(most, m - start)
+            point_at(work.z, z, start)
+            point_at(work.a, a, start)
+            with nogil:
+                if net.profile != NULL:
+                    step_begins(net.profile, rows)
+                feedforward(&net, rows, parameters, x + start * self.n_in, <real**>work.z, <real**>work.a)
+                raise_pending(self.net)
+            start += rows
         unwatch(recorder, region)
 
     # -- cost and gradient ---------------------------------------------------
@@ -346,7 +372,7 @@ cdef class Engine:
     def _cost_of(self, X, Y not None, cnp.ndarray weight=None, cnp.ndarray out=None):
         """The mean cost over the rows of X, weighted: Σ_x w_x C_x / m; `out` (m, n_out) gets the outputs."""
         self.check_laid_out()
-        cdef bint tiles = (planning.plan_inference(self.sizes, len(X), python=self.net.python).path in ("narrow", "tiles")
+        cdef bint tiles = (planning.plan_inference(self.layers, len(X), python=self.net.python).path in ("narrow", "tiles")
                            and self.net.cost.kind != PYTHON_COST)
         if tiles:
             return self.evaluate_typed[float](X, Y, weight, out) if self.single else \
@@ -365,7 +391,7 @@ cdef class Engine:
         cdef Py_ssize_t start = 0, m = len(X), rows = min(m, <Py_ssize_t>planning.INFERENCE_ROWS), most = self.rows_at_once(rows, 1)
         cdef Window window = window_over(X, Y, None, weight, rows, False)
         cdef Data data
-        cdef Packed packed = new_packed[real](&net, <const real*>self._parameters.data, False)
+        cdef Packed packed = new_packed[real](&net, <const real*>self.flat.data, False)
         cdef Scratch scratch = Scratch(packed.work_bytes(rows, sizeof(real)))
         cdef real* a = <real*>out.data if out is not None else NULL
         cdef double cost = 0
@@ -383,7 +409,7 @@ cdef class Engine:
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
         cdef Buffers buffers = buffers_of(work)
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef double cost = 0
         cdef Layout net
         cdef Recorder recorder = current()
@@ -411,23 +437,26 @@ cdef class Engine:
     cdef double backprop_typed(self, cnp.ndarray X, cnp.ndarray Y, list z, list a, list delta,
                                cnp.ndarray nabla, cnp.ndarray weight, real* dummy=NULL) except? -1:
         cdef Data data = data_of(X, Y, None, weight)
-        cdef Py_ssize_t m = X.shape[0]
+        cdef Py_ssize_t m = X.shape[0], start = 0, most = self.rows_at_once(self.rows_for(m), 3), rows
         cdef Workspace work = Workspace.for_inference(self.net, 0, sizeof(real))
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef const real* x = <const real*>X.data
         cdef real* target = <real*>nabla.data
-        cdef double cost
-        point_at(work.z, z)
-        point_at(work.a, a)
+        cdef double cost = 0
         cdef Layout net
         cdef Recorder recorder = current()
         cdef Region region = watch(recorder, self, "backprop", "plain", self.net, self.single, &net)
-        point_at(work.delta, delta)
-        with nogil:
-            if net.profile != NULL:
-                step_begins(net.profile, m)
-            cost = backpropagate(&net, &data, 0, m, parameters, x, <real**>work.z, <real**>work.a,
-                                 <real**>work.delta, NULL, <real>(1.0 / m), <real>0, target)
+        while start < m and not (start and looked_up(None)):
+            rows = min(most, m - start)
+            point_at(work.z, z, start)
+            point_at(work.a, a, start)
+            point_at(work.delta, delta, start)
+            with nogil:
+                if net.profile != NULL:
+                    step_begins(net.profile, rows)
+                cost += backpropagate(&net, &data, start, rows, parameters, x + start * self.n_in, <real**>work.z, <real**>work.a,
+                                      <real**>work.delta, NULL, <real>(1.0 / m), <real>(0 if start == 0 else 1), target)
+            start += rows
         unwatch(recorder, region)
         return cost / m
 
@@ -446,7 +475,7 @@ cdef class Engine:
         cdef Data data
         cdef Workspace work = Workspace.for_training(self.net, rows, sizeof(real))
         cdef Buffers buffers = buffers_of(work)
-        cdef const real* parameters = <const real*>self._parameters.data
+        cdef const real* parameters = <const real*>self.flat.data
         cdef real* target = <real*>nabla.data
         cdef real alpha = <real>(1.0 / m)
         cdef double cost = 0
@@ -474,7 +503,7 @@ cdef Data piece(Window window, X, Y, cnp.ndarray weight, Py_ssize_t start, Py_ss
     Ctrl-C raises KeyboardInterrupt between two pieces.
     """
     if start:
-        PyErr_CheckSignals()
+        looked_up(None)
     if window is None:
         return rows_from(X, Y, weight, start, min(start + most, len(X)))
     window.move(start, min(start + window.rows, len(X)))
@@ -485,11 +514,11 @@ cdef Buffers buffers_of(Workspace work):
     return Buffers(rows=work.rows, x=work.x, z=work.z, a=work.a, delta=work.delta, chance=NULL)
 
 
-cdef void point_at(void** table, list arrays):
-    """Let the table of a work space point at whole arrays of the caller's."""
+cdef void point_at(void** table, list arrays, Py_ssize_t start):
+    """Let the table of a work space point at arrays of the caller's, from row `start` on."""
     cdef Py_ssize_t l
     for l in range(len(arrays)):
-        table[l] = <void*>(<cnp.ndarray>arrays[l]).data
+        table[l] = (<cnp.ndarray>arrays[l]).data + start * cnp.PyArray_STRIDE(<cnp.ndarray>arrays[l], 0)
 
 
 cdef void predict_blocks(

@@ -11,9 +11,10 @@ from fastnet._core.capsule cimport capsule_of
 from fastnet._core.kernels cimport MAX_NARROW, Data, PackedNet, predict_narrow
 from fastnet._core.laps cimport enter, leave, step_begins
 from fastnet._core.layout cimport Layout, Scratch, free_layout, new_layout
-from fastnet._core.packed cimport JACOBIAN, JVP, VJP, Packed, new_packed, rows_of
+from fastnet._core.packed cimport JACOBIAN, JVP, SWEEP_ROWS, VJP, Packed, new_packed, rows_of
 from fastnet._core.profile cimport Recorder, Region, current, open_profiles
-from fastnet._core.single cimport GIL_FLOPS, STACK_BYTES, is_jacobian, is_matrix, is_target, is_target_matrix, is_vector
+from fastnet._core.single cimport (GIL_FLOPS, ROW_FLOPS, STACK_BYTES, VALUE_FLOPS, is_jacobian, is_matrix, is_target,
+                                   is_target_matrix, is_vector, looked_up, rows_between_looks)
 from fastnet._core.types cimport real
 
 cnp.import_array()
@@ -33,7 +34,9 @@ cdef class FrozenEngine:
     cdef int typenum
     cdef Py_ssize_t n_in, n_out, n_parameters
 
-    def __cinit__(self, tuple sizes not None, tuple activation not None, cnp.ndarray parameters not None, *args):
+    def __cinit__(self, tuple sizes=None, tuple activation=None, cnp.ndarray parameters=None, *args):
+        if sizes is None or activation is None or parameters is None:
+            raise TypeError("a frozen net is made by Network.freeze")
         self.layout = new_layout(sizes, activation)
         self.flat = parameters
         self.single = parameters.dtype == np.float32
@@ -68,16 +71,18 @@ cdef class FrozenEngine:
         ------
         ValueError, TypeError
             If X or out does not fit, as in Network.predict.
+        KeyboardInterrupt
+            On Ctrl-C, within some 10 ms, as from the derivatives; `out` may then be written in part.
         """
         cdef cnp.npy_intp n_out = self.n_out
         cdef cnp.npy_intp shape[2]
         if is_vector(X, self.typenum, self.n_in):
             if out is None:
                 out = cnp.PyArray_EMPTY(1, &n_out, self.typenum, 0)
-                self.run(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>out))
+                self.run(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>out), None)
                 return out
             if is_target(out, self.typenum, self.n_out):
-                self.run(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>out))
+                self.run(1, cnp.PyArray_DATA(<cnp.ndarray>X), cnp.PyArray_DATA(<cnp.ndarray>out), None)
                 return out
         elif is_matrix(X, self.typenum, self.n_in):
             if out is None:
@@ -258,25 +263,33 @@ cdef class FrozenEngine:
         """out = ∂a^L/∂x v, or vᵀ ∂a^L/∂x; checked arrays that don't overlap."""
         self.run_product(forward, X.shape[0], X, V, out)
 
-    def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None):
-        """out = a^L for the rows of X; checked arrays that don't overlap."""
-        self.run(X.shape[0], X.data, out.data)
+    def _predict_into(self, cnp.ndarray X not None, cnp.ndarray out not None, list ended=None):
+        """out = a^L for the rows of X; checked arrays that don't overlap.  Some of them, once `ended` is no longer empty."""
+        self.run(X.shape[0], X.data, out.data, ended)
 
-    cdef int run(self, Py_ssize_t m, void* x, void* out) except -1:
+    cdef int run(self, Py_ssize_t m, void* x, void* out, list ended) except -1:
         if self.single:
-            return self.run_typed[float](m, <const float*>x, <float*>out)
-        return self.run_typed[double](m, <const double*>x, <double*>out)
+            return self.run_typed[float](m, <const float*>x, <float*>out, ended)
+        return self.run_typed[double](m, <const double*>x, <double*>out, ended)
 
-    cdef int run_typed(self, Py_ssize_t m, const real* x, real* out) except -1:
+    cdef int run_typed(self, Py_ssize_t m, const real* x, real* out, list ended) except -1:
         if open_profiles and current() is not None:
-            return self.run_watched[real](m, x, out)
-        return self.run_on[real](self.layout, &self.packed.net, m, x, out)
+            return self.run_watched[real](m, x, out, ended)
+        return self.run_on[real](self.layout, &self.packed.net, m, x, out, ended)
 
-    cdef int run_on(self, const Layout* layout, const PackedNet* net, Py_ssize_t m, const real* x, real* out) except -1:
+    cdef int run_on(
+        self, const Layout* layout, const PackedNet* net, Py_ssize_t m, const real* x, real* out, list ended,
+    ) except -1:
         """`net` and `layout` are this object's, or copies that take time."""
+        cdef Py_ssize_t start = 0, most, piece
         if self.narrow and m >= FROM:
-            with nogil:
-                predict_narrow[real](layout, <const real*>self.flat.data, m, x, out)
+            most = rows_between_looks(2.0 * self.n_parameters, ROWS)
+            while start < m and not (start and looked_up(ended)):
+                piece = min(most, m - start)
+                with nogil:
+                    predict_narrow[real](layout, <const real*>self.flat.data, piece, x + start * self.n_in,
+                                         out + start * self.n_out)
+                start += piece
             return 0
         cdef char stack[STACK_BYTES]
         cdef Data data = rows_of(x, m)
@@ -289,12 +302,16 @@ cdef class FrozenEngine:
             work = scratch.start
         if 2.0 * m * self.n_parameters < GIL_FLOPS:
             self.packed.predict(net, &data, rows, out, work)
-        else:
+            return 0
+        most = rows_between_looks(2.0 * self.n_parameters, rows)
+        while start < m and not (start and looked_up(ended)):
+            data = rows_of(x + start * self.n_in, min(most, m - start))
             with nogil:
-                self.packed.predict(net, &data, rows, out, work)
+                self.packed.predict(net, &data, rows, out + start * self.n_out, work)
+            start += data.m
         return 0
 
-    cdef int run_watched(self, Py_ssize_t m, const real* x, real* out) except -1:
+    cdef int run_watched(self, Py_ssize_t m, const real* x, real* out, list ended) except -1:
         """The same with a profile open: a batch is timed, single samples in bursts."""
         cdef Recorder recorder = current()
         cdef Layout layout = self.layout[0]
@@ -303,7 +320,7 @@ cdef class FrozenEngine:
         if m > 1:
             region = recorder.open(self, "frozen", "narrow" if self.narrow and m >= FROM else "tiles", self.layout, self.single)
             layout.profile = net.profile = &region.table
-            self.run_on[real](&layout, &net, m, x, out)
+            self.run_on[real](&layout, &net, m, x, out, ended)
             recorder.close(region)
             return 0
         region = recorder.region(self, "frozen call", "samples", self.layout, self.single, 0)
@@ -313,10 +330,10 @@ cdef class FrozenEngine:
             enter(&region.table)
             region.table.laps += 2                 # beside those of operations
             net.profile = &region.table
-            self.run_on[real](&layout, &net, m, x, out)
+            self.run_on[real](&layout, &net, m, x, out, ended)
             leave(&region.table)
         else:
-            self.run_on[real](&layout, &net, m, x, out)
+            self.run_on[real](&layout, &net, m, x, out, ended)
         return 0
 
     cdef object new_jacobian(self):
@@ -338,6 +355,8 @@ cdef class FrozenEngine:
         return self.differentiate[double](JVP if forward else VJP, m, <const double*>x, <const double*>v, NULL, <double*>target)
 
     cdef int differentiate(self, int wanted, Py_ssize_t m, const real* x, const real* v, real* y, real* out) except -1:
+        cdef Py_ssize_t v_width = self.n_in if wanted == JVP else self.n_out
+        cdef Py_ssize_t out_width = self.n_in * self.n_out if wanted == JACOBIAN else self.n_out if wanted == JVP else self.n_in
         cdef char stack[STACK_BYTES]
         cdef Py_ssize_t n_bytes = self.packed.workspace(m, self.single)
         cdef void* work = stack
@@ -355,11 +374,21 @@ cdef class FrozenEngine:
             watched = self.packed.net
             watched.profile = &region.table
             net = &watched
-        if 4.0 * m * self.n_parameters * (min(self.n_in, self.n_out) if wanted == JACOBIAN else 1) < GIL_FLOPS:
+        cdef Py_ssize_t directions = min(self.n_in, self.n_out) if wanted == JACOBIAN else 1, start = 0, most, rows
+        if 4.0 * m * self.n_parameters * directions < GIL_FLOPS:
             self.packed.differentiate(net, wanted, m, x, v, y, out, work)
         else:
-            with nogil:
-                self.packed.differentiate(net, wanted, m, x, v, y, out, work)
+            most = rows_between_looks(directions * (4.0 * self.n_parameters + ROW_FLOPS) + <double>VALUE_FLOPS * out_width,
+                                      SWEEP_ROWS)
+            while start < m:
+                if start:
+                    looked_up(None)
+                rows = min(most, m - start)
+                with nogil:
+                    self.packed.differentiate(net, wanted, rows, x + start * self.n_in,
+                                              NULL if v == NULL else v + start * v_width,
+                                              NULL if y == NULL else y + start * self.n_out, out + start * out_width, work)
+                start += rows
         if recorder is not None:
             recorder.close(region)
         return 0

@@ -41,11 +41,18 @@ cdef class ModelCore:
     def __dealloc__(self):
         PyMem_RawFree(self.model)
 
+    def _check_made(self):
+        """Before it is told where the model lies, or what it is: nobody may take NULL for a model."""
+        if self.model == NULL:
+            raise TypeError("the model has no layers yet: __init__ was not called")
+
     @property
     def _address(self):
+        self._check_made()
         return <uintptr_t>self.model
 
     @property
     def _capsule(self):
         """The model in a capsule that keeps this object alive."""
+        self._check_made()
         return capsule_of(self, self.model, "fastnet_model")

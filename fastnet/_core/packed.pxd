@@ -9,6 +9,9 @@ cdef enum:                     # what `differentiate` finds
     VJP
     JVP
 
+cdef enum:
+    SWEEP_ROWS = 96            # whole tiles, and the highest block of src_c/sweep.inc: cut here, `differentiate` gives the same bits
+
 
 cdef class Packed:
     cdef PackedNet net

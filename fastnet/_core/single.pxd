@@ -3,12 +3,28 @@
 from libc.stdint cimport uintptr_t
 
 cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
 
 cdef enum:
     GIL_FLOPS = 100_000         # about 10 µs: shorter work is not worth releasing the GIL
     SIGNAL_FLOPS = 500_000_000  # some 10 ms: how often Ctrl-C is looked for
     ROW_FLOPS = 2000            # what a row costs beside its products, in flops: a tiny net's epoch is little else
+    VALUE_FLOPS = 100           # what a value costs that is written to memory never touched before, in flops
     STACK_BYTES = 32768         # work space of a call up to this size lies on the stack
+
+
+cdef inline Py_ssize_t rows_between_looks(double flops, Py_ssize_t rows) noexcept nogil:
+    """Samples of so many flops each between two looks for Ctrl-C, in whole blocks of `rows`."""
+    return max(1, <Py_ssize_t>(SIGNAL_FLOPS / (flops + ROW_FLOPS)) // rows) * rows
+
+
+cdef inline bint looked_up(list ended) except -1:
+    """A look for Ctrl-C, which raises; whether to go no further, as what is found will be thrown away.
+
+    `ended` holds what other threads of the same call have raised; None: there are none.
+    """
+    PyErr_CheckSignals()
+    return ended is not None and len(ended) > 0
 
 
 cdef inline bint is_vector(object x, int typenum, Py_ssize_t n) noexcept:

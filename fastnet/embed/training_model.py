@@ -64,9 +64,9 @@ class TrainingModel(ModelCore):
         self._sizes, self._dtype, self._n_parameters = net.sizes, net.dtype, net.n_parameters
         self._cost, self._activations = net.cost_function, net.activations      # compiled code of the user's must stay
 
-    sizes = property(lambda self: self._sizes, doc="Neurons a layer, input first.")
-    dtype = property(lambda self: self._dtype, doc="Of parameters, samples and gradients.")
-    n_parameters = property(lambda self: self._n_parameters, doc="Weights and biases.")
+    sizes = property(lambda self: self._made()._sizes, doc="Neurons a layer, input first.")
+    dtype = property(lambda self: self._made()._dtype, doc="Of parameters, samples and gradients.")
+    n_parameters = property(lambda self: self._made()._n_parameters, doc="Weights and biases.")
     address = property(lambda self: self._address, doc="Of the fastnet_model, valid as long as this object lives.")
     capsule = property(lambda self: self._capsule, doc='A capsule "fastnet_model" that keeps this object alive.')
 
@@ -75,5 +75,11 @@ class TrainingModel(ModelCore):
         """The functions for this dtype, ready to call."""
         return model_functions(self._address, self._dtype)
 
+    def _made(self):
+        self._check_made()
+        return self
+
     def __repr__(self):
+        if not hasattr(self, "_n_parameters"):
+            return "<TrainingModel that was never initialised>"
         return f"TrainingModel({list(self.sizes)}, dtype={self.dtype.name!r})"
