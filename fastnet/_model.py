@@ -39,6 +39,8 @@ def features(operation, layer_plan, path, p, n, m, lanes, density):
     if operation == "bp2":
         if way == "dots":
             return name, (1, m * p * nv, m * p)
+        if way == "samples in lanes":
+            return name, (1, -(-m // lanes) * n * p, -(-m // lanes) * (n + p))
         return name, (1, m * n * pv, m * n * p_panels, m * pv, n * pv)
     if operation == "bp4":
         return name, (1, m * n * pv, m * n * p_panels, n * pv) if inputs else (1, m * p * nv * density, m * p * n_panels * density, p * nv)
@@ -112,13 +114,23 @@ def coefficients():
     if level not in _kept:
         path = _roof.cache_file().replace("roof-", "model-")
         found = read(path)
-        if found is None:
+        if found is None or not all(needed(dtype) <= found[dtype].keys() for dtype in ("float32", "float64")):
             found = {dtype: fit(dtype) for dtype in ("float32", "float64")}
             with contextlib.suppress(OSError, ValueError):
                 os.makedirs(os.path.dirname(path), exist_ok=True)
                 _files.write_atomically(path, None, [json.dumps(found).encode()])
         _kept[level] = found
     return _kept[level]
+
+
+def needed(dtype):
+    """Names of the coefficients that the calibration gives: what another build kept may lack kernels of this one."""
+    names = set()
+    for sizes, batch in CALIBRATION:
+        chosen, lanes, way = plan_of(sizes, batch, np.dtype(dtype))
+        names |= {features(operation, chosen.layers[l], way, sizes[l], sizes[l + 1], batch, lanes, 1.0)[0]
+                  for operation, l in operations_of(sizes, batch, chosen) if operation in ("forward", "bp2", "bp4", "bp4_forward")}
+    return names
 
 
 def read(path):

@@ -23,7 +23,7 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(_roof, "SECONDS", 1e-4)
     monkeypatch.setattr(_roof, "MOST_BYTES", 1 << 20)
     monkeypatch.setattr(_model, "_kept", {})
-    monkeypatch.setattr(_model, "CALIBRATION", [((10, 64, 64, 1), 1), ((10, 64, 64, 1), 10), ((10, 64, 64, 1), 32), ((30, 20, 5), 1),
+    monkeypatch.setattr(_model, "CALIBRATION", [((10, 64, 64, 1), 1), ((10, 64, 64, 1), 10), ((10, 64, 64, 1), 16), ((10, 64, 64, 1), 32), ((30, 20, 5), 1),
                                                 ((30, 20, 5), 16), ((64, 40, 40, 20, 10), 8)])
 
 
@@ -172,3 +172,20 @@ def test_measuring_inside_a_profile_is_refused(quick):
     with fn.profile() as p, pytest.raises(RuntimeError, match="profiles don't nest"):
         fn.Network([4, 8, 3], seed=0).explain()
     assert p.rows
+
+
+def test_a_model_that_another_build_has_kept_is_fitted_anew_where_it_lacks_a_kernel_of_this_one(quick, tmp_path):
+    from fastnet import _model, _roof
+    net = fn.Network([10, 64, 64, 1], dtype="float32", seed=0)
+    expected = _model.expected(net, 16)
+    path = _roof.cache_file().replace("roof-", "model-")
+    with open(path, encoding="utf-8") as file:
+        kept = json.load(file)
+    (missing,) = [name for name in kept["float32"] if "bp4_forward" in name and "nonzeros" not in name and "half" not in name]
+    del kept["float32"][missing]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(kept, file)
+    _model._kept.clear()
+    assert _model.expected(net, 16).keys() == expected.keys()
+    with open(path, encoding="utf-8") as file:
+        assert missing in json.load(file)["float32"]
