@@ -23,8 +23,8 @@ def quick(monkeypatch, tmp_path):
     monkeypatch.setattr(_roof, "SECONDS", 1e-4)
     monkeypatch.setattr(_roof, "MOST_BYTES", 1 << 20)
     monkeypatch.setattr(_model, "_kept", {})
-    monkeypatch.setattr(_model, "CALIBRATION", [((10, 64, 64, 1), 1), ((10, 64, 64, 1), 10), ((10, 64, 64, 1), 16), ((10, 64, 64, 1), 32), ((30, 20, 5), 1),
-                                                ((30, 20, 5), 16), ((64, 40, 40, 20, 10), 8)])
+    monkeypatch.setattr(_model, "CALIBRATION", [((10, 64, 64, 1), 1), ((10, 64, 64, 1), 10), ((10, 64, 64, 1), 16), ((10, 64, 64, 1), 32),
+                                                ((30, 20, 5), 1), ((30, 20, 5), 16), ((64, 40, 40, 20, 10), 8)])
 
 
 def test_every_layer_is_there_with_the_kernels_of_the_plan(dtype):

@@ -107,7 +107,8 @@ def test_bp2_with_samples_in_lanes_is_exact_on_small_integers(dtype, level, monk
     monkeypatch.setattr(trainer, "POISON", True)
     monkeypatch.setattr(plan, "BLOCK_ROWS", 512)
     monkeypatch.setattr(plan, "PLAIN_ROWS", 512)
-    monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", "samples in lanes" if l else None, "tiles"))
+    way = "samples in lanes"
+    monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", way if l else None, "tiles"))
     panel, block = 2 * lanes(dtype, level), 768 // dtype.itemsize
     around = lambda *counts: [n + d for n in counts for d in (-1, 0, 1)]
     for m in [1, 2, 5, *around(panel // 2, panel, 143, 145, 288)]:
@@ -126,7 +127,8 @@ def test_bp2_with_samples_in_lanes_has_the_bits_of_transposed_tiles(dtype, level
     ends = []
     for way in ("samples in lanes", "transposed tiles"):
         monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", way if l else None, "tiles"))
-        ends.append(train(monkeypatch, "fast", net, X, Y, epochs=2, batch_size=150, learning_rate=0.1, seed=0)[0].parameters.tobytes())
+        trained, _ = train(monkeypatch, "fast", net, X, Y, epochs=2, batch_size=150, learning_rate=0.1, seed=0)
+        ends.append(trained.parameters.tobytes())
     assert ends[0] == ends[1]
 
 

@@ -99,7 +99,8 @@ def test_a_batch_of_several_blocks_is_shared_too(dtype, rng):
 
 
 def test_bp2_with_samples_in_lanes_is_shared_too(dtype, monkeypatch, rng):
-    monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", "samples in lanes" if l else None, "tiles"))
+    way = "samples in lanes"
+    monkeypatch.setattr(plan, "plan_layer", lambda l, *_: plan.LayerPlan("outputs", "tiles", way if l else None, "tiles"))
     net = random_net(rng, (9, 70, 100, 3), dtype)
     X, Y = rng.standard_normal((150, 9)).astype(dtype), rng.random((150, 3)).astype(dtype)
     expected, _ = trained(net, X, Y, 50, 1, False)

@@ -12,7 +12,8 @@ from libc.string cimport memcpy, memset
 from fastnet._core import plan as planning
 
 from fastnet._core.kernels cimport (
-    ACROSS_BYTES, ACROSS_ROWS, BACKWARD_ACROSS, BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED, INPUTS_IN_LANES, OUTPUTS_IN_LANES,
+    ACROSS_BYTES, ACROSS_ROWS, BACKWARD_ACROSS, BACKWARD_DIRECT, BACKWARD_DOTS, BACKWARD_NONE, BACKWARD_TRANSPOSED,
+    INPUTS_IN_LANES, OUTPUTS_IN_LANES,
     Data, Descent, Progress, TrainerLayer, TrainerNet, cost_needs_z, minibatch_epoch,
     online_epoch, pack_by, padded_by, reads_z, table, unpack_by,
 )
@@ -21,8 +22,8 @@ from fastnet._core.types cimport real
 
 cnp.import_array()
 
-BACKWARD = {None: BACKWARD_NONE, "tiles": BACKWARD_DIRECT, "transposed tiles": BACKWARD_TRANSPOSED, "samples in lanes": BACKWARD_ACROSS, "dots": BACKWARD_DOTS,
-            "fused rows": BACKWARD_NONE}
+BACKWARD = {None: BACKWARD_NONE, "tiles": BACKWARD_DIRECT, "transposed tiles": BACKWARD_TRANSPOSED, "dots": BACKWARD_DOTS,
+            "samples in lanes": BACKWARD_ACROSS, "fused rows": BACKWARD_NONE}
 LANES = {"outputs": OUTPUTS_IN_LANES, "inputs": INPUTS_IN_LANES}
 POISON = False                  # for tests: whatever a step must write before it reads starts as NaN
 
