@@ -207,7 +207,7 @@ def sparse_rows(X, n_in, dtype):
 
 
 def check_places(name, sparse):
-    """Refuse a matrix of a compressed format, or of coordinates, whose indices lie outside it: kernels, and scipy's own routines, read where
+    """Refuse a matrix, compressed or of coordinates, whose indices lie outside it: kernels, and scipy's own routines, read where
     they point to and do not look again."""
     kind = getattr(sparse, "format", None)
     if kind == "coo" and len(sparse.shape) == 2:
